@@ -1,0 +1,54 @@
+"""The engine, created on first use in each process and never shared across a fork."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from services.errors import Unavailable
+from services.settings import settings
+
+
+@lru_cache(maxsize=1)
+def engine() -> Engine:
+    """Engine over DATABASE_URL; raises Unavailable when that is not set."""
+    url = settings().database_url
+    if url is None:
+        raise Unavailable("DATABASE_URL is not set: start with `make run`, or point it at a Postgres that has pgvector.")
+    return create_engine(
+        url.get_secret_value(),
+        pool_size=5,
+        max_overflow=10,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={"connect_timeout": 5, "application_name": "binnacle", "options": "-c timezone=UTC -c jit=off"},
+    )
+
+
+@contextmanager
+def transaction() -> Iterator[Connection]:
+    """A connection in a transaction: committed at the end, rolled back on any exception.
+
+    Raises Unavailable when Postgres cannot be reached or goes away, so callers need no driver knowledge.
+    """
+    try:
+        with engine().begin() as connection:
+            yield connection
+    except OperationalError as error:
+        raise Unavailable("The database does not answer.", retry_after_s=5) from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise Unavailable("The database went away.", retry_after_s=5) from error
+
+
+def _leave_parents_connections_alone() -> None:
+    """A forked job must not speak on (or close) the sockets of its parent."""
+    if engine.cache_info().currsize:
+        engine().dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_leave_parents_connections_alone)
