@@ -1,0 +1,150 @@
+"""Accounts: a name, a role, perhaps a password."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlalchemy import Connection, Row, text
+from sqlalchemy.exc import IntegrityError
+
+from services.accounts import audit
+from services.errors import BadInput, Conflict, Forbidden, NotFound
+
+ROLES = ("viewer", "analyst", "operator", "admin")  # each may what the ones before it may
+PASSWORD_MIN, PASSWORD_MAX = 12, 1024
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._@+-]{0,62}[a-z0-9])?")
+_HASHER = PasswordHasher()
+# Verified in place of an unknown account's hash, so that both answers take equally long. Nobody knows its password.
+_NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$Of9rGPpb4KEokagUYojDmA$KgGPpYgeHrMl5H8WtxU9rMH0XUtmUinheMwNd3iXilE"
+_COLUMNS = "id, name, role, created_at, disabled_at, password_hash is not null as has_password"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One person who may sign in. `has_password` is False while only one-time links open it."""
+
+    id: int
+    name: str
+    role: str
+    created_at: datetime
+    disabled_at: datetime | None
+    has_password: bool
+
+    def may(self, role: str) -> bool:
+        """Whether this account's role is `role` or stronger; ValueError for a role that does not exist."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+    def require(self, role: str) -> None:
+        """Raises Forbidden unless this account's role is `role` or stronger."""
+        if not self.may(role):
+            raise Forbidden(f"This needs the role {role}; {self.name} has the role {self.role}.")
+
+
+def create(connection: Connection, name: str, role: str, password: str | None = None) -> Account:
+    """A new account; raises BadInput for an unusable name, role or password and Conflict when the name is taken."""
+    if role not in ROLES:
+        raise BadInput(f"'{role}' is not a role: choose one of {', '.join(ROLES)}.")
+    row = connection.execute(
+        text(
+            "insert into accounts (name, role, password_hash) values (:name, :role, :password_hash)"
+            f" on conflict (name) do nothing returning {_COLUMNS}"
+        ),
+        {"name": usable_name(name), "role": role, "password_hash": None if password is None else _hash(password)},
+    ).one_or_none()
+    if row is None:
+        raise Conflict(f"There is already an account named '{name}'.")
+    return _account(row)
+
+
+def by_name(connection: Connection, name: str) -> Account:
+    """The account of that name, disabled or not; raises NotFound."""
+    row = connection.execute(text(f"select {_COLUMNS} from accounts where name = :name"), {"name": name.strip().lower()}).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no account named '{name}'.")
+    return _account(row)
+
+
+def listing(connection: Connection) -> list[Account]:
+    """All accounts, by name."""
+    return [_account(row) for row in connection.execute(text(f"select {_COLUMNS} from accounts order by name"))]
+
+
+def oldest_admin(connection: Connection) -> Account | None:
+    """The first account that is an admin and not disabled."""
+    row = connection.execute(
+        text(f"select {_COLUMNS} from accounts where role = 'admin' and disabled_at is null order by id limit 1")
+    ).one_or_none()
+    return None if row is None else _account(row)
+
+
+def rename(connection: Connection, account: Account, name: str) -> None:
+    """Give an account another name; raises BadInput or Conflict."""
+    try:
+        with connection.begin_nested():
+            connection.execute(text("update accounts set name = :name where id = :id"), {"name": usable_name(name), "id": account.id})
+    except IntegrityError as error:
+        raise Conflict(f"There is already an account named '{name}'.") from error
+
+
+def set_password(connection: Connection, account: Account, password: str, *, keep_token_hash: bytes | None = None) -> None:
+    """Set a password and end every sign-in but the one of `keep_token_hash`; raises BadInput for a weak one."""
+    connection.execute(text("update accounts set password_hash = :hash where id = :id"), {"hash": _hash(password), "id": account.id})
+    connection.execute(
+        text("delete from sign_ins where account_id = :id and token_hash <> :keep"), {"id": account.id, "keep": keep_token_hash or b""}
+    )
+
+
+def disable(connection: Connection, name: str, *, actor: str) -> None:
+    """Refuse an account from now on, its open sign-ins and links included; raises NotFound, or Conflict for the last admin."""
+    connection.execute(text("lock table accounts in share row exclusive mode"))  # two admins must not disable each other at once
+    account = by_name(connection, name)
+    others = connection.execute(
+        text("select count(*) from accounts where role = 'admin' and disabled_at is null and id <> :id"), {"id": account.id}
+    ).scalar_one()
+    if account.role == "admin" and account.disabled_at is None and not others:
+        raise Conflict(f"'{account.name}' is the last admin: create another one first.")
+    connection.execute(text("update accounts set disabled_at = coalesce(disabled_at, now()) where id = :id"), {"id": account.id})
+    connection.execute(text("delete from sign_ins where account_id = :id"), {"id": account.id})
+    connection.execute(text("delete from sign_in_links where account_id = :id"), {"id": account.id})
+    audit.record(connection, actor, "account.disable", account.name)
+
+
+def password_matches(connection: Connection, name: str, password: str) -> Account | None:
+    """The enabled account whose name and password these are; the same work is done whoever does not exist."""
+    lowered = name.strip().lower()
+    row = connection.execute(
+        text(f"select {_COLUMNS}, password_hash from accounts where name = :name and disabled_at is null"),
+        {"name": lowered if _NAME.fullmatch(lowered) else ""},  # no account has that name, and Postgres takes no NUL in text
+    ).one_or_none()
+    if row is None or row.password_hash is None:
+        _verify(_NOBODY, password)
+        return None
+    return _account(row) if _verify(row.password_hash, password) else None
+
+
+def usable_name(name: str) -> str:
+    """The name in lower case; raises BadInput when it is not one."""
+    lowered = name.strip().lower()
+    if not _NAME.fullmatch(lowered):
+        raise BadInput("A name has 1 to 64 letters, digits or . _ @ + - and begins and ends with a letter or a digit.")
+    return lowered
+
+
+def _hash(password: str) -> str:
+    if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
+        raise BadInput(f"A password has {PASSWORD_MIN} to {PASSWORD_MAX} characters.")
+    return _HASHER.hash(password.encode("utf-8", "surrogatepass"))
+
+
+def _verify(password_hash: str, password: str) -> bool:
+    """argon2's answer; over-long passwords are refused before they cost memory and time."""
+    try:
+        return _HASHER.verify(password_hash, password[: PASSWORD_MAX + 1].encode("utf-8", "surrogatepass"))
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+
+
+def _account(row: Row[tuple[object, ...]]) -> Account:
+    return Account(row.id, row.name, row.role, row.created_at, row.disabled_at, row.has_password)
