@@ -1,0 +1,1 @@
+"""One module a vendor: the only places their libraries are imported."""
