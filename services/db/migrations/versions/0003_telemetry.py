@@ -108,7 +108,7 @@ create table sessions (
     told_started_at    timestamptz,
     told_ended_at      timestamptz,
     told_messages      integer,
-    rating             double precision,
+    rating             numeric(4, 3),
     topics             text[],
     first_operation_at timestamptz,
     last_operation_at  timestamptz,

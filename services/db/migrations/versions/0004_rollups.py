@@ -74,11 +74,11 @@ create table rollup_session_day (
     topic       text not null,
     n           bigint not null,
     duration_n  bigint not null,
-    duration_us bigint,
+    duration_us bigint not null,
     messages_n  bigint not null,
-    messages    bigint,
+    messages    bigint not null,
     rated       bigint not null,
-    rating      double precision,
+    rating      numeric not null,
     primary key (day, series_id, topic)
 );
 create table rollup_state (
@@ -87,6 +87,15 @@ create table rollup_state (
     zone      text not null,
     moved_at  timestamptz
 );
+-- What each session adds to its day: once under topic '' and once under each of its topics.
+create view session_contributions as
+select s.source, s.session_key, (c.started_at at time zone st.zone)::date as day, s.series_id, t.topic, s.user_key,
+       case when c.ended_at >= c.started_at then (extract(epoch from c.ended_at - c.started_at) * 1000000)::bigint end as duration_us,
+       s.told_messages as messages, s.rating
+from sessions s
+cross join rollup_state st
+cross join lateral (select coalesce(s.told_started_at, s.first_operation_at) as started_at, coalesce(s.told_ended_at, s.last_operation_at) as ended_at) c
+cross join lateral unnest(array[''] || coalesce(nullif(s.topics, '{{}}'), array['(no topic)'])) t (topic);
 """
 
 
@@ -95,4 +104,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("drop view session_contributions")
     op.execute("drop table rollup_state, rollup_session_day, rollup_distinct, rollup_distinct_key, rollup_error, rollup_day, rollup_15m")

@@ -1,0 +1,38 @@
+"""Price versions: which unit prices an operation was priced with, kept so that any cost can be explained."""
+
+import json
+from dataclasses import asdict
+
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from services.pricing.cost import Priced
+from services.pricing.unit_prices import UnitPrices
+
+
+def of(connection: Connection, priced: Priced, index: pd.Index) -> pd.Series:
+    """Price version id (Int64) by row; NA where the cost was told, free or unknown."""
+    versions = pd.Series(pd.NA, index=index, dtype="Int64")
+    for prices, positions in priced.items():
+        versions.iloc[positions] = _version(connection, prices)
+    return versions
+
+
+def _version(connection: Connection, prices: UnitPrices) -> int:
+    units = {name: value for name, value in asdict(prices).items() if name not in ("provider", "model", "source")}
+    values = {"provider": prices.provider, "model": prices.model, "source": prices.source, "units": json.dumps(units)}
+    connection.execute(
+        text(
+            "insert into price_versions (provider, model, source, units) values (:provider, :model, :source, cast(:units as jsonb))"
+            " on conflict do nothing"
+        ),
+        values,
+    )
+    found = connection.execute(
+        text(
+            "select id from price_versions"
+            " where provider = :provider and model = :model and source = :source and units = cast(:units as jsonb)"
+        ),
+        values,
+    )
+    return int(found.scalar_one())

@@ -1,0 +1,129 @@
+"""Cells: what happened in one bucket of one series, as sums, counts and histograms that merge by addition."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from services import histogram
+from services.clock import QUARTER
+from services.db.copy import copy_rows
+
+KEPT_15M = timedelta(days=35)
+COUNTS = ("n", "errors", "cached", "priced", "told_tokens", "latency_n", "ttft_n")
+TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+SUMS = (*TOKENS, "cost_nano", "latency_us", "ttft_us")  # NULL while no operation told it
+HISTOGRAMS = ("latency_hist", "ttft_hist")
+COLUMNS = (*COUNTS, *SUMS, *HISTOGRAMS)
+KEYS = {"rollup_15m": "bucket", "rollup_day": "day"}
+
+Integers = npt.NDArray[np.int64]
+
+
+def build(operations: pd.DataFrame, buckets: pd.Series, name: str) -> pd.DataFrame:
+    """One row per (bucket, series): key columns `name` and series_id, then COLUMNS; histograms as sparsevec texts.
+
+    `operations` has series_id, started_at, cached, error_type and the nullable Int64 columns of SUMS; `buckets` is its bucket per row.
+    """
+    grouped = operations.groupby([buckets, operations["series_id"]], sort=False)
+    group = grouped.ngroup().to_numpy()
+    keys = pd.DataFrame(list(grouped.groups), columns=[name, "series_id"])
+    size = len(keys)
+
+    def counted(chosen: npt.NDArray[np.bool_]) -> Integers:
+        return np.bincount(group[chosen], minlength=size).astype(np.int64)
+
+    everything = np.ones(len(operations), dtype=bool)
+    told = {column: operations[column].notna().to_numpy() for column in SUMS}
+    cells = keys.assign(
+        n=counted(everything),
+        errors=counted(operations["error_type"].notna().to_numpy()),
+        cached=counted(operations["cached"].to_numpy(dtype=bool)),
+        priced=counted(told["cost_nano"]),
+        told_tokens=counted(told["input_tokens"] | told["output_tokens"]),
+        latency_n=counted(told["latency_us"]),
+        ttft_n=counted(told["ttft_us"]),
+    )
+    for column in SUMS:
+        cells[column] = _summed(operations[column], told[column], group, size)
+    for column, source in zip(HISTOGRAMS, ("latency_us", "ttft_us"), strict=True):
+        values = operations[source][told[source]].to_numpy(dtype=np.int64)
+        cells[column] = pd.Series(
+            histogram.as_sparse_texts(group[told[source]].astype(np.int64), histogram.bucket_of(values), size), dtype=object
+        )
+    return cells
+
+
+def _summed(values: pd.Series, told: npt.NDArray[np.bool_], group: npt.NDArray[np.intp], size: int) -> pd.Series:
+    """Exact integer sums per group (Int64); NA where nothing was told."""
+    sums = np.zeros(size, dtype=np.int64)
+    np.add.at(sums, group[told], values[told].to_numpy(dtype=np.int64))
+    known = np.bincount(group[told], minlength=size) > 0
+    return pd.Series(pd.array(sums, dtype="Int64")).where(known)
+
+
+def local_days(moments: pd.Series, zone: ZoneInfo) -> pd.Series:
+    """Local calendar date of each UTC instant, as datetime64 midnight without a zone."""
+    return moments.dt.tz_convert(zone).dt.tz_localize(None).dt.floor("D")
+
+
+def merge(connection: Connection, operations: pd.DataFrame, zone: ZoneInfo, now: pd.Timestamp) -> None:
+    """Add operations that were never counted before to their quarter-hour cells (if still kept) and day cells."""
+    recent = operations[operations["started_at"] >= now - KEPT_15M]
+    if len(recent):
+        _add(connection, "rollup_15m", build(recent, recent["started_at"].dt.floor(QUARTER), "bucket"))
+    days = local_days(operations["started_at"], zone)
+    _add(connection, "rollup_day", build(operations, days, "day"))
+    _add_errors(connection, operations.assign(day=days))
+
+
+def _add(connection: Connection, table: str, cells: pd.DataFrame) -> None:
+    key = KEYS[table]
+    names = ", ".join((key, "series_id", *COLUMNS))
+    values = ", ".join(f"{c}::vector" if c in HISTOGRAMS else c for c in (key, "series_id", *COLUMNS))
+    connection.execute(text(f"create temp table if not exists new_{table} ({_shape(key)}) on commit delete rows"))
+    copy_rows(connection, f"new_{table}", cells)
+    # Ordered by key: two writers that meet wait for each other instead of dying in a deadlock.
+    connection.execute(
+        text(
+            f"insert into {table} as c ({names}) select {values} from new_{table} order by 1, 2"  # noqa: S608 - names come from this module
+            f" on conflict ({key}, series_id) do update set {', '.join(_addition(c) for c in COLUMNS)}"
+        )
+    )
+    connection.execute(text(f"truncate new_{table}"))
+
+
+def _shape(key: str) -> str:
+    types = {"bucket": "timestamptz", "day": "date"}
+    return ", ".join(
+        [f"{key} {types[key]}", "series_id integer"] + [f"{c} {'sparsevec(668)' if c in HISTOGRAMS else 'bigint'}" for c in COLUMNS]
+    )
+
+
+def _addition(column: str) -> str:
+    """`a + b` where NULL means nothing was told: it stays NULL only when both are."""
+    if column in COUNTS:
+        return f"{column} = c.{column} + excluded.{column}"
+    return f"{column} = coalesce(c.{column} + excluded.{column}, c.{column}, excluded.{column})"
+
+
+def _add_errors(connection: Connection, operations: pd.DataFrame) -> None:
+    failed = operations[operations["error_type"].notna()]
+    if failed.empty:
+        return
+    counts = failed.groupby(["day", "series_id", "error_type"], as_index=False).size()
+    connection.execute(
+        text(
+            "insert into rollup_error as e (day, series_id, error_type, n) values (:day, :series_id, :error_type, :n)"
+            " on conflict (day, series_id, error_type) do update set n = e.n + excluded.n"
+        ),
+        [{"day": r.day.date(), "series_id": int(r.series_id), "error_type": r.error_type, "n": int(r.size)} for r in _rows(counts)],
+    )
+
+
+def _rows(frame: pd.DataFrame) -> Sequence[pd.Series]:
+    return [row for _, row in frame.iterrows()]

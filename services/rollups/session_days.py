@@ -1,0 +1,129 @@
+"""Sessions a day: what each session contributes, added as it appears and corrected as more of it is told."""
+
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from services.db.copy import copy_rows
+from services.rollups import distinct
+
+SESSION = "(session)"  # operation, provider and model of a session's own series
+
+TOUCHED = """
+create temp table if not exists touched_sessions (
+    source text, session_key text, series_id integer, user_key text, subject text, cohort text,
+    told_started_at timestamptz, told_ended_at timestamptz, told_messages integer, rating numeric(4, 3), topics text[],
+    first_operation_at timestamptz, last_operation_at timestamptz, operations integer
+) on commit delete rows
+"""
+BEFORE = """
+create temp table if not exists session_changes (
+    day date, series_id integer, topic text, n integer, user_key text, duration_us bigint, messages bigint, rating numeric
+) on commit delete rows
+"""
+NOTE = """
+insert into session_changes
+select day, series_id, topic, {sign}, user_key, duration_us, messages, rating
+from session_contributions join (select distinct source, session_key from touched_sessions) t using (source, session_key)
+"""
+# A record overwrites what it tells and leaves the rest; operations only widen and count.
+UPSERT = """
+insert into sessions as s (source, session_key, series_id, user_key, subject, cohort, told_started_at, told_ended_at, told_messages,
+                           rating, topics, first_operation_at, last_operation_at, operations)
+select * from touched_sessions order by source, session_key
+on conflict (source, session_key) do update set
+    series_id = case when excluded.told_started_at is not null then excluded.series_id else s.series_id end,
+    user_key = coalesce(excluded.user_key, s.user_key),
+    subject = coalesce(excluded.subject, s.subject),
+    cohort = coalesce(excluded.cohort, s.cohort),
+    told_started_at = coalesce(excluded.told_started_at, s.told_started_at),
+    told_ended_at = coalesce(excluded.told_ended_at, s.told_ended_at),
+    told_messages = coalesce(excluded.told_messages, s.told_messages),
+    rating = coalesce(excluded.rating, s.rating),
+    topics = coalesce(excluded.topics, s.topics),
+    first_operation_at = least(s.first_operation_at, excluded.first_operation_at),
+    last_operation_at = greatest(s.last_operation_at, excluded.last_operation_at),
+    operations = s.operations + excluded.operations
+"""
+MERGE = """
+insert into rollup_session_day as r (day, series_id, topic, n, duration_n, duration_us, messages_n, messages, rated, rating)
+select day, series_id, topic, sum(n),
+       coalesce(sum(n) filter (where duration_us is not null), 0), coalesce(sum(n * duration_us), 0),
+       coalesce(sum(n) filter (where messages is not null), 0), coalesce(sum(n * messages), 0),
+       coalesce(sum(n) filter (where rating is not null), 0), coalesce(sum(n * rating), 0)
+from session_changes group by 1, 2, 3 order by 1, 2, 3
+on conflict (day, series_id, topic) do update set
+    n = r.n + excluded.n, duration_n = r.duration_n + excluded.duration_n, duration_us = r.duration_us + excluded.duration_us,
+    messages_n = r.messages_n + excluded.messages_n, messages = r.messages + excluded.messages,
+    rated = r.rated + excluded.rated, rating = r.rating + excluded.rating
+"""
+EMPTIED = "delete from rollup_session_day r using session_changes c where r.n = 0 and (r.day, r.series_id, r.topic) = (c.day, c.series_id, c.topic)"
+USERS = """
+select day, series_id, user_key, sum(n) as balance from session_changes
+where topic = '' and user_key is not null group by 1, 2, 3 having sum(n) <> 0
+"""
+COLUMNS = ("source", "session_key", "series_id", "user_key", "subject", "cohort", "told_started_at", "told_ended_at", "told_messages",
+           "rating", "topics", "first_operation_at", "last_operation_at", "operations")  # fmt: skip
+
+
+def merge(connection: Connection, touched: pd.DataFrame) -> None:
+    """Upsert sessions (columns COLUMNS, one row per source and session_key) and move their days by the difference."""
+    if touched.empty:
+        return
+    for statement in (TOUCHED, BEFORE):
+        connection.execute(text(statement))
+    copy_rows(connection, "touched_sessions", touched[list(COLUMNS)].assign(topics=touched["topics"].map(_array, na_action="ignore")))
+    connection.execute(text(NOTE.format(sign=-1)))
+    connection.execute(text(UPSERT))
+    connection.execute(text(NOTE.format(sign=1)))
+    connection.execute(text(MERGE))
+    connection.execute(text(EMPTIED))
+    _merge_users(connection)
+    connection.execute(text("truncate touched_sessions, session_changes"))
+
+
+def from_records(records: pd.DataFrame) -> pd.DataFrame:
+    """Session records in order of arrival (inbox columns plus source and series_id) as touched sessions; the latest word counts."""
+    told = records.rename(columns={"started_at": "told_started_at", "ended_at": "told_ended_at", "messages": "told_messages"})
+    latest = told.groupby(["source", "session_key"], sort=False, as_index=False).last()
+    nothing = pd.Series(pd.NaT, index=latest.index, dtype="datetime64[us, UTC]")
+    return latest.assign(first_operation_at=nothing, last_operation_at=nothing, operations=0)
+
+
+def from_operations(operations: pd.DataFrame) -> pd.DataFrame:
+    """What operations tell of their sessions: who, first start, last end, how many. `series_id` is the session's own series."""
+    ended_at = operations["started_at"] + pd.to_timedelta(operations["latency_us"].fillna(0).astype("int64"), unit="us")
+    seen = operations.assign(ended_at=ended_at).groupby(["source", "session_key"], sort=False, as_index=False)
+    touched = seen.agg(
+        series_id=("series_id", "first"),
+        user_key=("user_key", "first"),
+        first_operation_at=("started_at", "min"),
+        last_operation_at=("ended_at", "max"),
+        operations=("started_at", "size"),
+    )
+    return touched.reindex(columns=list(COLUMNS))
+
+
+def _merge_users(connection: Connection) -> None:
+    """Keep the day's distinct users right; where a session left a day, that day is counted again."""
+    changes = pd.DataFrame(connection.execute(text(USERS)).all(), columns=["day", "series_id", "key", "balance"])
+    left = changes[changes["balance"] < 0][["day", "series_id"]].drop_duplicates()
+    for day, series_id in left.itertuples(index=False):
+        where = {"day": day, "series_id": series_id}
+        for table in ("rollup_distinct_key", "rollup_distinct"):
+            connection.execute(text(f"delete from {table} where (day, series_id, kind) = (:day, :series_id, 'session_user')"), where)  # noqa: S608
+        again = connection.execute(
+            text(
+                "select day, series_id, user_key, 1 from session_contributions"
+                " where (day, series_id, topic) = (:day, :series_id, '') and user_key is not null"
+            ),
+            where,
+        ).all()
+        changes = pd.concat([changes, pd.DataFrame(again, columns=changes.columns)])
+    arrived = changes[changes["balance"] > 0]
+    distinct.add_keys(connection, arrived[["day", "series_id", "key"]].assign(kind="session_user"))
+
+
+def _array(topics: list[str]) -> str:
+    """A Postgres array literal."""
+    escaped = (topic.replace("\\", "\\\\").replace('"', '\\"') for topic in topics)
+    return "{" + ",".join(f'"{topic}"' for topic in escaped) + "}"

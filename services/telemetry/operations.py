@@ -1,0 +1,55 @@
+"""The operations table: day partitions, and the one insert that decides what is new."""
+
+from datetime import date, timedelta
+
+import pandas as pd
+import pyarrow as pa
+from sqlalchemy import Connection, text
+
+from services.db.copy import copy_rows
+
+COLUMNS = ("day", "id", "started_at", "series_id", "latency_us", "ttft_us", "input_tokens", "output_tokens", "cache_read_tokens",
+           "cache_write_tokens", "reasoning_tokens", "cost_nano", "price_version", "cached", "error_type", "user_key", "session_key")  # fmt: skip
+
+# The key is (day, id) because a partitioned table's key must hold its partition column. A second telling of the same call may
+# start just across midnight, so the neighbouring days are asked as well.
+INSERT = f"""
+insert into operations ({", ".join(COLUMNS)})
+select {", ".join(COLUMNS)} from new_operations m
+where not exists (select from operations o where o.day = m.day - 1 and o.id = m.id)
+  and not exists (select from operations o where o.day = m.day + 1 and o.id = m.id)
+on conflict (day, id) do nothing
+returning id
+"""  # noqa: S608 - the names are the constant above
+
+
+def ensure_partitions(connection: Connection, days: set[date]) -> None:
+    """Create missing day partitions. Attached rather than created in place: that does not lock out readers."""
+    present = set(connection.execute(text("select inhrelid::regclass::text from pg_inherits where inhparent = 'operations'::regclass")).scalars())
+    for day in sorted(days):
+        name = f"operations_{day:%Y%m%d}"
+        if name not in present:
+            connection.execute(text(f"create table {name} (like operations including defaults including constraints)"))
+            connection.execute(
+                text(f"alter table operations attach partition {name} for values from ('{day}') to ('{day + timedelta(days=1)}')")
+            )
+
+
+def insert_new(connection: Connection, operations: pd.DataFrame) -> pd.Series:
+    """Insert rows (COLUMNS; `id` as 32 hex digits, no id twice) that were never stored; True for each that was new."""
+    ensure_partitions(connection, set(operations["day"].unique()))
+    connection.execute(
+        text(
+            "create temp table if not exists new_operations (like operations including defaults) on commit delete rows"
+        )
+    )
+    copy_rows(connection, "new_operations", pa.Table.from_pandas(operations[list(COLUMNS)], preserve_index=False))
+    connection.execute(text("set local enable_hashjoin = off"))  # hashing ninety days to look up a few keys is never right here
+    connection.execute(text("set local enable_mergejoin = off"))
+    inserted = connection.execute(text(INSERT)).scalars().all()
+    connection.execute(text("set local enable_hashjoin = on"))
+    connection.execute(text("set local enable_mergejoin = on"))
+    connection.execute(text("truncate new_operations"))
+    if len(inserted) == len(operations):
+        return pd.Series(True, index=operations.index)
+    return operations["id"].isin({key.hex for key in inserted})

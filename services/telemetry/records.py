@@ -1,0 +1,151 @@
+"""What a sender may say: one operation (an AI call) or one session, field by field.
+
+Rules that need one field live in the types; rules between fields in `contradiction`. Nothing here touches a database.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Literal, NotRequired, cast
+
+from pydantic import AwareDatetime, ConfigDict, Field, Strict, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
+
+Noun = Literal["operations", "sessions"]
+Record = dict[str, object]
+Fault = tuple[str, str]  # field, reason
+
+EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
+CLOCK_SKEW = timedelta(minutes=10)
+RAW_KEPT = 2_000
+REASONS = {"extra_forbidden": "unknown field", "string_pattern_mismatch": "holds a NUL character"}
+
+Name = Annotated[str, Strict(), Field(max_length=200, pattern=r"^[^\x00]*$")] | None
+Identity = Annotated[str, Strict(), Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Count = Annotated[int, Strict(), Field(ge=0, le=1_000_000_000)] | None
+Milliseconds = Annotated[float, Strict(), Field(ge=0, le=7 * 86_400_000, allow_inf_nan=False)] | None
+Money = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)] | None
+
+
+@with_config(ConfigDict(extra="forbid"))
+class Operation(TypedDict):
+    """One AI call. Times are ISO-8601 with a zone or epoch seconds; input_tokens includes cache tokens."""
+
+    id: Identity
+    started_at: AwareDatetime
+    ended_at: NotRequired[AwareDatetime | None]
+    latency_ms: NotRequired[Milliseconds]
+    ttft_ms: NotRequired[Milliseconds]
+    environment: NotRequired[Name]
+    module: NotRequired[Name]
+    operation: NotRequired[Name]
+    provider: NotRequired[Name]
+    model: NotRequired[Name]
+    input_tokens: NotRequired[Count]
+    output_tokens: NotRequired[Count]
+    cache_read_tokens: NotRequired[Count]
+    cache_write_tokens: NotRequired[Count]
+    reasoning_tokens: NotRequired[Count]
+    cached: NotRequired[Annotated[bool, Strict()] | None]
+    error_type: NotRequired[Name]
+    user_id: NotRequired[Name]
+    session_id: NotRequired[Name]
+    cost_usd: NotRequired[Money]
+
+
+@with_config(ConfigDict(extra="forbid"))
+class Session(TypedDict):
+    """One conversation or learning session; what is left out stays unknown."""
+
+    id: Identity
+    started_at: AwareDatetime
+    ended_at: NotRequired[AwareDatetime | None]
+    environment: NotRequired[Name]
+    module: NotRequired[Name]
+    user_id: NotRequired[Name]
+    subject: NotRequired[Name]
+    cohort: NotRequired[Name]
+    messages: NotRequired[Count]
+    rating: NotRequired[Annotated[float, Field(ge=1, le=5)] | None]
+    topics: NotRequired[Annotated[list[Identity], Field(max_length=50)] | None]
+
+
+SHAPES: dict[Noun, TypeAdapter[list[Record]]] = {
+    "operations": cast(TypeAdapter[list[Record]], TypeAdapter(list[Operation])),
+    "sessions": cast(TypeAdapter[list[Record]], TypeAdapter(list[Session])),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A record that was refused: which one, which field, why, and its text as far as kept."""
+
+    position: int
+    field: str
+    reason: str
+    raw: str
+
+
+def examine(noun: Noun, records: Sequence[object], first_position: int, now: datetime) -> tuple[list[Record], list[Rejection]]:
+    """Split `records` into the usable ones, typed, and the refused ones, each with its reason."""
+    typed, faults = _shape(noun, records)
+    usable: list[Record] = []
+    rejections: list[Rejection] = []
+    remaining = iter(typed)
+    for index, raw in enumerate(records):
+        fault = faults.get(index)
+        if fault is None:
+            record = next(remaining)
+            fault = contradiction(record, now)
+            if fault is None:
+                usable.append(record)
+                continue
+        rejections.append(Rejection(first_position + index, fault[0], fault[1], as_text(raw)))
+    return usable, rejections
+
+
+def _shape(noun: Noun, records: Sequence[object]) -> tuple[list[Record], dict[int, Fault]]:
+    """The records that fit their shape, in order and typed, and index → first fault of each that does not."""
+    try:
+        return SHAPES[noun].validate_python(records), {}
+    except ValidationError as error:
+        faults: dict[int, Fault] = {}
+        for problem in error.errors(include_url=False, include_context=False, include_input=False):
+            index = cast(int, problem["loc"][0])
+            field = str(problem["loc"][1]) if len(problem["loc"]) > 1 else "(record)"
+            faults.setdefault(index, (field, REASONS.get(problem["type"], problem["msg"])))
+        return SHAPES[noun].validate_python([record for index, record in enumerate(records) if index not in faults]), faults
+
+
+def contradiction(record: Mapping[str, object], now: datetime) -> Fault | None:
+    """(field, reason) where two fields, or a field and the clock, cannot both be right."""
+    started_at = cast(datetime, record["started_at"])
+    if started_at > now + CLOCK_SKEW:
+        return "started_at", f"lies in the future ({started_at.isoformat()})"
+    if started_at < EARLIEST:
+        return "started_at", f"lies before {EARLIEST.date()} ({started_at.isoformat()})"
+    ended_at = cast(datetime | None, record.get("ended_at"))
+    if ended_at is not None:
+        if ended_at < started_at:
+            return "ended_at", "lies before started_at"
+        if ended_at > now + CLOCK_SKEW:
+            return "ended_at", f"lies in the future ({ended_at.isoformat()})"
+    kept = cast(int, record.get("cache_read_tokens") or 0) + cast(int, record.get("cache_write_tokens") or 0)
+    input_tokens = cast(int | None, record.get("input_tokens"))
+    if kept and (input_tokens is None or kept > input_tokens):
+        told = "input_tokens is not told" if input_tokens is None else f"input_tokens is {input_tokens}"
+        return "cache_read_tokens", f"cache tokens ({kept}) are part of the input, but {told}"
+    reasoning = cast(int, record.get("reasoning_tokens") or 0)
+    output_tokens = cast(int | None, record.get("output_tokens"))
+    if reasoning and (output_tokens is None or reasoning > output_tokens):
+        told = "output_tokens is not told" if output_tokens is None else f"output_tokens is {output_tokens}"
+        return "reasoning_tokens", f"reasoning tokens ({reasoning}) are part of the output, but {told}"
+    return None
+
+
+def as_text(raw: object) -> str:
+    """The record as JSON text for inspection, cut to a bounded length."""
+    text = json.dumps(raw, default=str, ensure_ascii=True)
+    return text if len(text) <= RAW_KEPT else text[:RAW_KEPT] + "…"
