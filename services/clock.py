@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 QUARTER = timedelta(minutes=15)
+KEPT_15M = timedelta(days=35)  # how long cells of a quarter hour are kept
+FINE_REACH = timedelta(days=34)  # how far back they answer: the oldest kept ones may be incomplete
 
 
 def utc_now() -> datetime:

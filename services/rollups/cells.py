@@ -1,7 +1,5 @@
 """Cells: what happened in one bucket of one series, as sums, counts and histograms that merge by addition."""
 
-from collections.abc import Sequence
-from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -10,10 +8,9 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from services import histogram
-from services.clock import QUARTER
+from services.clock import KEPT_15M, QUARTER
 from services.db.copy import copy_rows
 
-KEPT_15M = timedelta(days=35)
 COUNTS = ("n", "errors", "cached", "priced", "told_tokens", "latency_n", "ttft_n")
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 SUMS = (*TOKENS, "cost_nano", "latency_us", "ttft_us")  # NULL while no operation told it
@@ -115,15 +112,11 @@ def _add_errors(connection: Connection, operations: pd.DataFrame) -> None:
     failed = operations[operations["error_type"].notna()]
     if failed.empty:
         return
-    counts = failed.groupby(["day", "series_id", "error_type"], as_index=False).size()
+    counts = failed.groupby(["day", "series_id", "error_type"], as_index=False).size().rename(columns={"size": "n"})
     connection.execute(
         text(
             "insert into rollup_error as e (day, series_id, error_type, n) values (:day, :series_id, :error_type, :n)"
             " on conflict (day, series_id, error_type) do update set n = e.n + excluded.n"
         ),
-        [{"day": r.day.date(), "series_id": int(r.series_id), "error_type": r.error_type, "n": int(r.size)} for r in _rows(counts)],
+        [row | {"day": row["day"].date()} for row in counts.to_dict("records")],
     )
-
-
-def _rows(frame: pd.DataFrame) -> Sequence[pd.Series]:
-    return [row for _, row in frame.iterrows()]

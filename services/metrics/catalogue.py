@@ -1,0 +1,158 @@
+"""What can be measured and by what it can be split. A measure is a few rollup columns and the arithmetic over their sums."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+Family = Literal["operation", "session", "distinct"]
+Unit = Literal["count", "share", "usd", "ms", "tokens", "per_min", "rating", "s"]
+Compute = Callable[[pd.DataFrame], pd.Series]
+
+NANO = Decimal(10) ** 9
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """`needs` are the summed columns that `compute` turns into the value; `better` says which way is good news."""
+
+    name: str
+    label: str
+    unit: Unit
+    better: Literal["up", "down"] | None
+    help: str
+    family: Family
+    needs: tuple[str, ...]
+    compute: Compute
+    empty: int | None = None  # value of a bucket in which nothing happened; None = unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """`families` are the kinds of measure it can split."""
+
+    name: str
+    label: str
+    families: tuple[Family, ...]
+
+
+def _sum(column: str) -> Compute:
+    return lambda sums: sums[column]
+
+
+def _ratio(part: str, whole: str, scale: float = 1.0) -> Compute:
+    """part / whole, unknown where the whole is nothing or the part was never told."""
+    return lambda sums: _float(sums[part]) / _float(sums[whole]).where(_float(sums[whole]) > 0) * scale
+
+
+def _float(values: pd.Series) -> pd.Series:
+    return pd.to_numeric(values, errors="coerce").astype("float64")
+
+
+def _dollars(sums: pd.DataFrame) -> pd.Series:
+    """Decimal USD; None where operations ran and none of them could be priced."""
+    return pd.Series([None if pd.isna(nano) else Decimal(int(nano)) / NANO for nano in sums["cost_nano"]], index=sums.index, dtype=object)
+
+
+def _dollars_per_operation(sums: pd.DataFrame) -> pd.Series:
+    """Decimal USD over the operations that have a price."""
+    return pd.Series(
+        [
+            None if pd.isna(nano) or not priced else Decimal(int(nano)) / NANO / int(priced)
+            for nano, priced in zip(sums["cost_nano"], sums["priced"], strict=True)
+        ],
+        index=sums.index,
+        dtype=object,
+    )
+
+
+def _unpriced(sums: pd.DataFrame) -> pd.Series:
+    return sums["n"] - sums["priced"]
+
+
+def _total_tokens(sums: pd.DataFrame) -> pd.Series:
+    """Input plus output; unknown only where neither was told."""
+    both = sums[["input_tokens", "output_tokens"]].astype("float64")
+    return both.sum(axis=1, min_count=1)
+
+
+def _quantile(histogram: str, share: float) -> Compute:
+    return lambda sums: sums[f"{histogram}@{share}"]
+
+
+def _quantiles(prefix: str, what: str, histogram: str, shares: Sequence[int]) -> list[Measure]:
+    return [
+        Measure(f"{prefix}_p{s}", f"{what} p{s}", "ms", "down", f"{s} % of operations were at least this fast.", "operation",
+                (f"{histogram}@{s / 100}",), _quantile(histogram, s / 100))
+        for s in shares
+    ]  # fmt: skip
+
+
+def _told(name: str, label: str, help_text: str) -> Measure:
+    return Measure(name, label, "tokens", None, help_text, "operation", (name,), _sum(name), 0)
+
+
+MEASURES: dict[str, Measure] = {
+    measure.name: measure
+    for measure in [
+        Measure("operations", "Operations", "count", None, "AI calls, whatever their outcome.", "operation", ("n",), _sum("n"), 0),
+        Measure("errors", "Errors", "count", "down", "Operations that ended in an error.", "operation", ("errors",), _sum("errors"), 0),
+        Measure("error_rate", "Error rate", "share", "down", "Errors over operations.", "operation", ("errors", "n"), _ratio("errors", "n")),
+        Measure("cached_share", "Cached share", "share", "up", "Operations answered from an application cache.", "operation",
+                ("cached", "n"), _ratio("cached", "n")),
+        Measure("cost", "Cost", "usd", "down", "What priced operations cost; unpriced ones are not in it.", "operation", ("cost_nano",), _dollars, 0),
+        Measure("cost_per_operation", "Cost per operation", "usd", "down", "Cost over the operations that have a price.", "operation",
+                ("cost_nano", "priced"), _dollars_per_operation),
+        Measure("priced_share", "Priced share", "share", "up", "Operations whose cost is known.", "operation", ("priced", "n"), _ratio("priced", "n")),
+        Measure("unpriced", "Unpriced", "count", "down", "Operations whose cost is unknown.", "operation", ("n", "priced"), _unpriced, 0),
+        _told("input_tokens", "Input tokens", "Tokens sent, cache tokens included."),
+        _told("output_tokens", "Output tokens", "Tokens received, reasoning included."),
+        Measure("total_tokens", "Tokens", "tokens", None, "Input and output tokens.", "operation", ("input_tokens", "output_tokens"), _total_tokens, 0),
+        _told("cache_read_tokens", "Cache read tokens", "Input tokens the provider read from its prompt cache."),
+        _told("cache_write_tokens", "Cache write tokens", "Input tokens the provider wrote to its prompt cache."),
+        _told("reasoning_tokens", "Reasoning tokens", "Output tokens spent on reasoning."),
+        Measure("latency_avg", "Average latency", "ms", "down", "Mean duration of operations that told theirs.", "operation",
+                ("latency_us", "latency_n"), _ratio("latency_us", "latency_n", 1e-3)),
+        *_quantiles("latency", "Latency", "latency_hist", (50, 90, 95, 99)),
+        Measure("ttft_avg", "Average time to first token", "ms", "down", "Mean wait for the first token of streamed answers.", "operation",
+                ("ttft_us", "ttft_n"), _ratio("ttft_us", "ttft_n", 1e-3)),
+        *_quantiles("ttft", "Time to first token", "ttft_hist", (50, 95)),
+        Measure("throughput", "Throughput", "per_min", None, "Operations a minute.", "operation", ("n", "minutes"), _ratio("n", "minutes"), 0),
+        Measure("users", "Users", "count", "up", "Distinct users of operations.", "distinct", ("user",), _sum("user"), 0),
+        Measure("sessions", "Active sessions", "count", "up", "Distinct sessions with operations.", "distinct", ("session",), _sum("session"), 0),
+        Measure("sessions_started", "Sessions", "count", "up", "Sessions that began.", "session", ("session_n",), _sum("session_n"), 0),
+        Measure("session_users", "Session users", "count", "up", "Distinct users who began a session.", "distinct", ("session_user",), _sum("session_user"), 0),
+        Measure("session_duration", "Session duration", "s", None, "Mean time from a session's start to its end, where known.", "session",
+                ("duration_us", "duration_n"), _ratio("duration_us", "duration_n", 1e-6)),
+        Measure("session_messages", "Messages per session", "count", None, "Mean messages of sessions that told theirs.", "session",
+                ("messages", "messages_n"), _ratio("messages", "messages_n")),
+        Measure("session_rating", "Satisfaction", "rating", "up", "Mean rating, 1 to 5, of rated sessions.", "session", ("rating", "rated"), _ratio("rating", "rated")),
+        Measure("rated_share", "Rated share", "share", "up", "Sessions that were rated.", "session", ("rated", "session_n"), _ratio("rated", "session_n")),
+    ]
+}  # fmt: skip
+
+EVERY: tuple[Family, ...] = ("operation", "session", "distinct")
+DIMENSIONS: dict[str, Dimension] = {
+    dimension.name: dimension
+    for dimension in [
+        Dimension("environment", "Environment", EVERY),
+        Dimension("source", "Source", EVERY),
+        Dimension("module", "Module", EVERY),
+        Dimension("operation", "Operation", ("operation", "distinct")),
+        Dimension("provider", "Provider", ("operation", "distinct")),
+        Dimension("model", "Model", ("operation", "distinct")),
+        Dimension("topic", "Topic", ("session",)),
+        Dimension("error_type", "Error type", ("operation",)),
+    ]
+}
+
+
+def quantiles_of(counts: np.ndarray, estimates: np.ndarray, share: float) -> np.ndarray:
+    """The `share` quantile of each row of histogram counts by nearest rank; NaN where a row is empty."""
+    totals = counts.sum(axis=1)
+    ranks = np.maximum(np.ceil(share * totals), 1)
+    positions = (counts.cumsum(axis=1) < ranks[:, None]).sum(axis=1)
+    return np.where(totals > 0, estimates[np.minimum(positions, len(estimates) - 1)], np.nan)

@@ -1,0 +1,173 @@
+"""One question to the catalogue, one answer: a frame, and how far it can be trusted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from services.clock import utc_now
+from services.db import transaction
+from services.errors import BadInput
+from services.metrics.catalogue import DIMENSIONS, MEASURES, Measure
+from services.metrics.ranges import FINE, Period, resolve
+from services.metrics.sums import Where, distinct_counts, operation_sums, session_sums
+from services.metrics.trust import as_of, zone_of
+
+MOST_ROWS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`frame`: bucket (with an interval), dimensions, measures, and measure_previous when compared; unknown is None or NaN.
+
+    `complete` is False while accepted telemetry waits to be rolled up; everything received before `as_of` is in the numbers.
+    """
+
+    frame: pd.DataFrame
+    as_of: datetime
+    complete: bool
+    priced_share: float | None
+    zone: str
+    notes: tuple[str, ...]
+
+
+def query(
+    measures: Sequence[str],
+    *,
+    start: date | datetime,
+    end: date | datetime,
+    by: Sequence[str] = (),
+    where: Mapping[str, Sequence[str]] | None = None,
+    interval: str | None = None,
+    compare: bool = False,
+) -> Answer:
+    """Answer from rollups. Dates are days of the reporting zone, `end` is exclusive. Raises BadInput saying what cannot be asked."""
+    chosen = _chosen(measures, by, where or {})
+    filters: Where = {name: list(values) for name, values in (where or {}).items() if values}
+    with transaction() as connection:
+        connection.execute(text("set transaction isolation level repeatable read, read only"))
+        now, complete = as_of(connection)
+        period, notes = resolve(start, end, interval, zone_of(connection), utc_now())
+        frame, priced_share, more = _measure(connection, chosen, period, by, filters)
+        if compare:
+            before, _, _ = _measure(connection, chosen, period.previous(), by, filters)
+            frame = _beside(frame, before, list(by), [m.name for m in chosen], period)
+    return Answer(frame, now, complete, priced_share, period.zone.key, tuple(dict.fromkeys(notes + more)))
+
+
+def _chosen(measures: Sequence[str], by: Sequence[str], where: Mapping[str, Sequence[str]]) -> list[Measure]:
+    if not measures:
+        raise BadInput(f"Name at least one measure: {', '.join(MEASURES)}.")
+    for name in measures:
+        if name not in MEASURES:
+            raise BadInput(f"Unknown measure '{name}': there are {', '.join(MEASURES)}.")
+    for name in (*by, *where):
+        if name not in DIMENSIONS:
+            raise BadInput(f"Unknown dimension '{name}': there are {', '.join(DIMENSIONS)}.")
+    if len(set(by)) < len(by):
+        raise BadInput("A dimension is named twice.")
+    chosen = [MEASURES[name] for name in dict.fromkeys(measures)]
+    for measure in chosen:
+        for name in (*by, *where):
+            if not _splits(name, measure):
+                raise BadInput(f"'{measure.name}' cannot be split or filtered by {DIMENSIONS[name].label.lower()}.")
+    return chosen
+
+
+def _splits(dimension: str, measure: Measure) -> bool:
+    if dimension == "error_type":
+        return measure.name == "errors"
+    if measure.name == "session_users":
+        return dimension in ("environment", "source", "module")
+    return measure.family in DIMENSIONS[dimension].families
+
+
+def _measure(
+    connection: Connection, chosen: Sequence[Measure], period: Period, by: Sequence[str], where: Where
+) -> tuple[pd.DataFrame, float | None, tuple[str, ...]]:
+    """The measures of one period, the share of its operations that are priced, and notes."""
+    keys = (["bucket"] if period.interval else []) + list(by)
+    parts: list[pd.DataFrame] = []
+    notes: list[str] = []
+    needs = {need for measure in chosen if measure.family == "operation" for need in measure.needs}
+    if needs:
+        extra = set() if "error_type" in (*by, *where) else {"n", "priced"}
+        parts.append(operation_sums(connection, period, by, where, needs | extra))
+    by_day = [measure for measure in chosen if measure.family != "operation"]
+    if by_day and period.interval in FINE:
+        notes.append("Users and sessions are counted by whole days; finer than that they are unknown.")
+        by_day = []
+    elif by_day and period.fine:
+        notes.append("Users and sessions are counted by the whole days that the range touches.")
+    daily = replace(period, fine=False)
+    session_needs = {need for measure in by_day if measure.family == "session" for need in measure.needs}
+    if session_needs:
+        parts.append(session_sums(connection, daily, by, where, session_needs | {"session_n"}))
+    for kind in dict.fromkeys(measure.needs[0] for measure in by_day if measure.family == "distinct"):
+        counts, estimated = distinct_counts(connection, daily, by, where, kind)
+        parts.append(counts)
+        if estimated:
+            notes.append("Distinct counts of this range are estimates (about 1 % off).")
+    if not parts:
+        parts.append(operation_sums(connection, period, by, where, {"n"}))
+    sums = _grid(parts, period, keys)
+    priced_share = _share(sums) if needs and "priced" in sums else None
+    frame = sums[keys].copy()
+    for measure in chosen:
+        frame[measure.name] = _value(measure, sums) if measure.family == "operation" or measure in by_day else None
+    return frame, priced_share, tuple(notes)
+
+
+def _grid(parts: list[pd.DataFrame], period: Period, keys: list[str]) -> pd.DataFrame:
+    """All parts side by side on their keys, with a row for every bucket even where nothing happened."""
+    if not keys:
+        return pd.concat(parts, axis=1).pipe(lambda sums: sums.loc[:, ~sums.columns.duplicated()]).assign(minutes=_minutes_of(period))
+    sums = parts[0]
+    for part in parts[1:]:
+        sums = sums.merge(part, on=keys, how="outer")
+    if period.interval:
+        buckets = pd.DataFrame({"bucket": pd.DatetimeIndex(period.buckets())})
+        groups = sums[keys[1:]].drop_duplicates()
+        if len(buckets) * max(len(groups), 1) > MOST_ROWS:
+            raise BadInput(f"The answer would have more than {MOST_ROWS} rows: split by less, or choose a longer interval.")
+        full = buckets.merge(groups, how="cross") if keys[1:] else buckets
+        sums = full.merge(sums.astype({"bucket": full["bucket"].dtype}), on=keys, how="left")
+        now = utc_now()
+        minutes = {bucket: period.minutes(bucket, now) for bucket in full["bucket"].unique()}
+        return sums.assign(minutes=sums["bucket"].map(minutes))
+    return sums.sort_values(keys, ignore_index=True).assign(minutes=_minutes_of(period))
+
+
+def _minutes_of(period: Period) -> float:
+    return max((min(period.end, utc_now()) - period.start).total_seconds() / 60, 0.0)
+
+
+def _share(sums: pd.DataFrame) -> float | None:
+    operations = float(pd.to_numeric(sums["n"]).sum())
+    return float(pd.to_numeric(sums["priced"]).sum()) / operations if operations else None
+
+
+def _value(measure: Measure, sums: pd.DataFrame) -> pd.Series:
+    """The measure of each row; nothing happened is 0 where that is known, otherwise unknown."""
+    value = measure.compute(sums)
+    if measure.empty is None:
+        return value
+    happened = {"operation": "n", "session": "session_n", "distinct": measure.needs[0]}[measure.family]
+    nothing = pd.to_numeric(sums[happened]).fillna(0) == 0 if happened in sums else value.isna()
+    if measure.unit == "usd":
+        return value.where(~nothing, Decimal(0))
+    return pd.to_numeric(value).astype("Float64" if measure.name == "throughput" else "Int64").mask(nothing, 0)
+
+
+def _beside(frame: pd.DataFrame, before: pd.DataFrame, by: list[str], measures: list[str], period: Period) -> pd.DataFrame:
+    """Previous values as measure_previous: on the same dimensions and, with an interval, on the bucket in the same place."""
+    names = {measure: f"{measure}_previous" for measure in measures}
+    if not period.interval:
+        return frame.merge(before.rename(columns=names), on=by, how="left") if by else pd.concat([frame, before.rename(columns=names)], axis=1)
+    places = {bucket: place for place, bucket in enumerate(period.previous().buckets())}
+    here = {bucket: place for place, bucket in enumerate(period.buckets())}
+    then = before.rename(columns=names).assign(place=before["bucket"].map(places)).drop(columns="bucket")
+    return frame.assign(place=frame["bucket"].map(here)).merge(then, on=["place", *by], how="left").drop(columns="place")
