@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -16,6 +17,7 @@ ROLES = ("viewer", "analyst", "operator", "admin")  # each may what the ones bef
 PASSWORD_MIN, PASSWORD_MAX = 12, 1024
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._@+-]{0,62}[a-z0-9])?")
 _HASHER = PasswordHasher()
+_AT_ONCE = BoundedSemaphore(2)  # each verification takes 64 MiB: a flood of sign-ins must not take them all at once
 # Verified in place of an unknown account's hash, so that both answers take equally long. Nobody knows its password.
 _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$Of9rGPpb4KEokagUYojDmA$KgGPpYgeHrMl5H8WtxU9rMH0XUtmUinheMwNd3iXilE"
 _COLUMNS = "id, name, role, created_at, disabled_at, password_hash is not null as has_password"
@@ -139,9 +141,10 @@ def _hash(password: str) -> str:
 
 
 def _verify(password_hash: str, password: str) -> bool:
-    """argon2's answer; over-long passwords are refused before they cost memory and time."""
+    """argon2's answer."""
     try:
-        return _HASHER.verify(password_hash, password[: PASSWORD_MAX + 1].encode("utf-8", "surrogatepass"))
+        with _AT_ONCE:
+            return _HASHER.verify(password_hash, password[: PASSWORD_MAX + 1].encode("utf-8", "surrogatepass"))
     except (VerifyMismatchError, InvalidHashError):
         return False
 

@@ -62,7 +62,16 @@ def _list_keys(args: argparse.Namespace) -> int:
     _print_table(
         ("name", "prefix", "scopes", "source", "environment", "created", "last used", "revoked"),
         [
-            (k.name, k.prefix, ",".join(k.scopes), k.source, k.environment or "-", _day(k.created_at), _day(k.last_used_at), _day(k.revoked_at))
+            (
+                k.name,
+                k.prefix,
+                ",".join(k.scopes),
+                k.source,
+                k.environment or "-",
+                _day(k.created_at),
+                _day(k.last_used_at),
+                _day(k.revoked_at),
+            )
             for k in found
         ],
     )

@@ -107,9 +107,12 @@ def verify(connection: Connection, presented: str, *scopes: str) -> Key:
 
 def revoke(connection: Connection, name: str, *, actor: str = "system") -> None:
     """Refuse a key from now on; raises NotFound. Revoking twice changes nothing."""
-    if connection.execute(
-        text("update api_keys set revoked_at = coalesce(revoked_at, now()) where name = :name returning id"), {"name": name}
-    ).one_or_none() is None:
+    if (
+        connection.execute(
+            text("update api_keys set revoked_at = coalesce(revoked_at, now()) where name = :name returning id"), {"name": name}
+        ).one_or_none()
+        is None
+    ):
         raise NotFound(f"There is no key named '{name}'.")
     audit.record(connection, actor, "key.revoke", name)
 

@@ -85,7 +85,9 @@ def _take_back_attempt(connection: Connection, name: str, address: str) -> None:
     pair, named, alone = _subjects(name, address)
     connection.execute(text("delete from sign_in_failures where subject in (:pair, :named)"), {"pair": pair, "named": named})
     connection.execute(
-        text("delete from sign_in_failures where ctid = (select ctid from sign_in_failures where subject = :alone order by at desc limit 1)"),
+        text(
+            "delete from sign_in_failures where ctid = (select ctid from sign_in_failures where subject = :alone order by at desc limit 1)"
+        ),
         {"alone": alone},
     )
 

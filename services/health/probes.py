@@ -50,7 +50,7 @@ def cache() -> str:
 
 
 def gemini_api() -> str:
-    """With a key, Gemini lists a model (no tokens); without one, the last real call to it, of an app or ours, went well in the last 24 h."""
+    """With a key, Gemini lists a model (no tokens); without one, the last real call to it, of anybody, went well within 24 h."""
     if settings().gemini_api_key is not None:
         return f"lists {gemini_provider.reachable(LIMIT_S)}"
     with transaction() as connection:
@@ -85,9 +85,7 @@ def rollups() -> str:
     """What arrived is being moved into rollups."""
     with transaction() as connection:
         waiting, age_s = connection.execute(
-            text(
-                "select count(*), coalesce(extract(epoch from clock_timestamp() - min(received_at)), 0)::integer from telemetry_inbox"
-            )
+            text("select count(*), coalesce(extract(epoch from clock_timestamp() - min(received_at)), 0)::integer from telemetry_inbox")
         ).one()
     if age_s > STALLED_S:
         raise Unavailable(f"Telemetry has been waiting for {age_s} s.")

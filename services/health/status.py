@@ -51,6 +51,11 @@ class Watched:
         """Return when the first answer is there or `seconds` have passed."""
         self._answered.wait(seconds)
 
+    @property
+    def answered(self) -> bool:
+        """Whether there was a first answer."""
+        return self._answered.is_set()
+
     def stop(self) -> None:
         """Ask no more."""
         self._stopped.set()
@@ -114,6 +119,10 @@ class Monitor:
             part.wait(max(self._patience_until - time.monotonic(), 0))
         return summary(tuple(part.probe() for part in self._parts))
 
+    def settled(self) -> bool:
+        """Whether `status` answers at once."""
+        return time.monotonic() > self._patience_until or all(part.answered for part in self._parts)
+
     def stop(self) -> None:
         """Ask no more."""
         for part in self._parts:
@@ -136,6 +145,11 @@ def summary(found: tuple[Probe, ...]) -> Status:
 def start() -> None:
     """Begin to watch, so that the first to ask need not wait."""
     _monitor()
+
+
+def settled() -> bool:
+    """Whether `status` answers at once, without waiting for first answers."""
+    return _monitor().settled()
 
 
 def status() -> Status:

@@ -1,0 +1,68 @@
+"""The FastAPI app of /api and /v1."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from console.api import errors, health, metrics, operations, reference
+
+ABOUT = (
+    'Binnacle\'s JSON doors. Send Authorization: Bearer KEY. Failures read {"error": {"type", "message"}};'
+    " 429 and 503 say in Retry-After how many seconds to wait. A request may be sent again: records count once by their id."
+)
+FAILURES = {
+    400: "Unusable",
+    401: "No valid key or session",
+    403: "Not allowed",
+    413: "Too large",
+    415: "Not JSON",
+    429: "Too much",
+    503: "Unavailable",
+}
+FAILURE = {
+    "type": "object",
+    "description": "What went wrong.",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["type", "message"],
+            "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
+        }
+    },
+}
+
+
+class Api(FastAPI):
+    """The app with its description completed: what FastAPI cannot see is added here."""
+
+    def openapi(self) -> dict[str, Any]:
+        """OpenAPI 3.1, made once."""
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            shapes = schema.setdefault("components", {}).setdefault("schemas", {})
+            shapes.update(operations.SCHEMAS)
+            shapes["Failure"] = FAILURE
+            for methods in schema["paths"].values():
+                for operation in methods.values():
+                    _add_failures(operation)
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
+def build(*, sessions: bool) -> FastAPI:
+    """The app; with `sessions` a signed-in browser counts as a caller, as on the console's port only."""
+    app = Api(title="Binnacle API", version="1", description=ABOUT, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.sessions = sessions
+    errors.install(app)
+    for noun in (health, operations, metrics, reference):
+        app.include_router(noun.router)
+    return app
+
+
+def _add_failures(operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    for status, description in FAILURES.items():
+        content = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
+        if operation.get("security") and (status not in (413, 415) or "requestBody" in operation):
+            responses.setdefault(str(status), {"description": description, "content": content})
