@@ -89,7 +89,10 @@ class Rejection:
 
 
 def examine(noun: Noun, records: Sequence[object], first_position: int, now: datetime) -> tuple[list[Record], list[Rejection]]:
-    """Split `records` into the usable ones, typed, and the refused ones, each with its reason."""
+    """Split `records` into the usable ones, typed, and the refused ones, each with its reason.
+
+    A door that could not even make a record of what it got passes the Rejection in its place.
+    """
     typed, faults = _shape(noun, records)
     usable: list[Record] = []
     rejections: list[Rejection] = []
@@ -102,7 +105,8 @@ def examine(noun: Noun, records: Sequence[object], first_position: int, now: dat
             if fault is None:
                 usable.append(record)
                 continue
-        rejections.append(Rejection(first_position + index, fault[0], fault[1], as_text(raw)))
+        refused = raw if isinstance(raw, Rejection) else Rejection(first_position + index, fault[0], fault[1], as_text(raw))
+        rejections.append(refused)
     return usable, rejections
 
 
