@@ -1,5 +1,7 @@
 """Sessions a day: what each session contributes, added as it appears and corrected as more of it is told."""
 
+from datetime import date
+
 import pandas as pd
 from sqlalchemy import Connection, text
 
@@ -79,6 +81,21 @@ def merge(connection: Connection, touched: pd.DataFrame) -> None:
     connection.execute(text(EMPTIED))
     _merge_users(connection)
     connection.execute(text("truncate touched_sessions, session_changes"))
+
+
+def add_day(connection: Connection, day: date) -> None:
+    """Count all sessions of one day, which must be empty in the rollups."""
+    connection.execute(text(BEFORE))
+    connection.execute(
+        text(
+            "insert into session_changes select day, series_id, topic, 1, user_key, duration_us, messages, rating"
+            " from session_contributions where day = :day"
+        ),
+        {"day": day},
+    )
+    connection.execute(text(MERGE))
+    _merge_users(connection)
+    connection.execute(text("truncate session_changes"))
 
 
 def from_records(records: pd.DataFrame) -> pd.DataFrame:

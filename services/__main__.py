@@ -1,0 +1,29 @@
+"""python -m services COMMAND: what an operator does from a shell."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from services.accounts import cli as accounts
+from services.db import cli as database
+from services.errors import BinnacleError
+from services.rollups import cli as rollups
+from services.telemetry.importers import cli as importers
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; an expected failure is one sentence on stderr and exit code 2."""
+    parser = argparse.ArgumentParser(prog="python -m services", description="Binnacle from the command line.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for noun in (accounts, importers, rollups, database):
+        noun.register(commands)
+    args = parser.parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except BinnacleError as error:
+        print(f"{error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
