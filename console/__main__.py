@@ -1,6 +1,7 @@
 """`python -m console [ui|api]`: the browser's console on PORT, or the telemetry port OTLP_PORT."""
 
 import argparse
+import logging
 import os
 import sys
 
@@ -32,12 +33,14 @@ def serve(part: str) -> None:
     os.chdir(ROOT)  # before Streamlit is imported: it reads .streamlit/config.toml of the working directory
     from console import server
 
+    # Streamlit gives this logger a handler of its own; it would write one-time links and people's filters into the log.
+    logging.getLogger("uvicorn.access").disabled = True
     uvicorn.run(
         server.build_ui() if part == "ui" else server.build_api(),
         host=settings().bind_address,
         port=settings().port if part == "ui" else settings().otlp_port,
         log_config=None,
-        access_log=False,  # it would write one-time links and filters into the log
+        access_log=False,
         server_header=False,
         # Only an operator who says the console is reached by another address has a proxy whose X-Forwarded-For is worth believing.
         proxy_headers=settings().public_url is not None,

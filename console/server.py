@@ -15,10 +15,11 @@ from starlette.types import ASGIApp
 from console.api import app as api
 from console.auth import sign_in
 from console.auth.gate import Gate
-from console.auth.headers import PAGES, PLAIN, SecurityHeaders
+from console.auth.headers import PLAIN, SecurityHeaders, for_pages
 from services import health
 
 SCRIPT = Path(__file__).parent / "app.py"
+INDEX = Path(st.__file__).parent / "static" / "index.html"
 HEAVY = ("pandas", "plotly.graph_objects")
 
 
@@ -27,7 +28,7 @@ def build_ui(script: Path = SCRIPT) -> ASGIApp:
     return st.App(
         script,
         middleware=[
-            Middleware(SecurityHeaders, policy=PAGES),
+            Middleware(SecurityHeaders, policy=for_pages(INDEX)),
             Middleware(Gate, api=api.build(sessions=True), pages=sign_in.build()),
         ],
         lifespan=_ready,
