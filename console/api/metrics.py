@@ -120,7 +120,9 @@ def query(request: Request) -> Response:
 
 def _refuse_strangers(asked: QueryParams) -> None:
     """A misspelt filter that is ignored would answer another question."""
-    for name in asked:
+    for name, value in asked.multi_items():
+        if "\0" in value:
+            raise BadInput(f"The parameter '{name[:100]}' holds a NUL character.")
         if name not in (*LISTS, *SINGLE) and name not in metrics.DIMENSIONS:
             raise BadInput(f"Unknown parameter '{name[:100]}': there are {', '.join((*LISTS, *SINGLE, *metrics.DIMENSIONS))}.")
         if name in SINGLE and len(asked.getlist(name)) > 1:

@@ -118,9 +118,14 @@ def _shape(noun: Noun, records: Sequence[object]) -> tuple[list[Record], dict[in
         faults: dict[int, Fault] = {}
         for problem in error.errors(include_url=False, include_context=False, include_input=False):
             index = cast(int, problem["loc"][0])
-            field = str(problem["loc"][1]) if len(problem["loc"]) > 1 else "(record)"
+            field = _storable(str(problem["loc"][1])) if len(problem["loc"]) > 1 else "(record)"
             faults.setdefault(index, (field, REASONS.get(problem["type"], problem["msg"])))
         return SHAPES[noun].validate_python([record for index, record in enumerate(records) if index not in faults]), faults
+
+
+def _storable(name: str) -> str:
+    """A sender's field name as Postgres can keep it: no NUL, no lone surrogates, no megabytes."""
+    return name[:200].encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
 def contradiction(record: Mapping[str, object], now: datetime) -> Fault | None:
