@@ -173,19 +173,19 @@ def _sessions(calls: pd.DataFrame, random: Random) -> list[Record]:
     rated = random.random(len(told)) < RATED_SHARE
     picks = random.random((len(told), 2))
     records: list[Record] = []
-    for session, mood, is_rated, pick in zip(told.itertuples(), moods.tolist(), rated.tolist(), picks.tolist(), strict=True):
-        subject, topics = themes[session.module][session.theme]
+    for session, mood, is_rated, pick in zip(told.reset_index().to_dict("records"), moods.tolist(), rated.tolist(), picks.tolist(), strict=True):
+        subject, topics = themes[session["module"]][session["theme"]]
         records.append(
             {
-                "id": session.Index,
-                "started_at": session.started_at,
-                "ended_at": session.ended_at,
-                "environment": session.environment,
-                "module": session.module,
-                "user_id": session.user_id,
+                "id": session["session_id"],
+                "started_at": session["started_at"],
+                "ended_at": session["ended_at"],
+                "environment": session["environment"],
+                "module": session["module"],
+                "user_id": session["user_id"],
                 "subject": subject,
-                "cohort": COHORTS[int(session.user_id[-1]) % len(COHORTS)],
-                "messages": 2 * session.turns - session.failures,
+                "cohort": COHORTS[int(session["user_id"][-1]) % len(COHORTS)],
+                "messages": 2 * session["turns"] - session["failures"],
                 "rating": mood if is_rated else None,
                 "topics": sorted({topics[int(chance * len(topics))] for chance in pick}),
             }
