@@ -19,15 +19,6 @@ def bucket_of(microseconds: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.clip(np.ceil(np.log(milliseconds) / np.log(GAMMA)), 0, BUCKETS - 1).astype(np.int64)
 
 
-def quantile_ms(counts: npt.NDArray[np.float64], share: float) -> float:
-    """The `share` quantile (0..1) of a histogram in ms by nearest rank; NaN when it is empty."""
-    total = counts.sum()
-    if total <= 0:
-        return float("nan")
-    rank = max(np.ceil(share * total), 1)
-    return float(ESTIMATES_MS[np.searchsorted(np.cumsum(counts), rank)])
-
-
 def as_sparse_texts(groups: npt.NDArray[np.int64], buckets: npt.NDArray[np.int64], size: int) -> list[str | None]:
     """One pgvector `sparsevec` text per group 0..size-1, None for a group without values."""
     texts: list[str | None] = [None] * size
@@ -38,12 +29,3 @@ def as_sparse_texts(groups: npt.NDArray[np.int64], buckets: npt.NDArray[np.int64
     for owner, first, last in zip(owners.tolist(), firsts.tolist(), lasts.tolist(), strict=True):
         texts[owner] = "{" + ",".join(entries[first:last]) + "}/" + str(BUCKETS)
     return texts
-
-
-def from_sparse_text(text: str | None) -> npt.NDArray[np.float64]:
-    """Counts by bucket from a `sparsevec` text; all zeros for None."""
-    counts = np.zeros(BUCKETS)
-    if text and not text.startswith("{}"):
-        flat = np.array(text[1 : text.index("}")].replace(":", ",").split(","), dtype=np.float64)
-        counts[flat[::2].astype(np.int64) - 1] = flat[1::2]
-    return counts

@@ -34,6 +34,7 @@ create table jobs (
 ) with (fillfactor = 70);
 create unique index jobs_one_live_per_key on jobs (dedupe_key) where state in ('queued', 'retry', 'running');
 create index jobs_due on jobs (queue, priority, run_at, id) where state in ('queued', 'retry');
+create index jobs_handed_over on jobs (queue, dispatched_at) where state in ('queued', 'retry') and dispatched_at is not null;
 create index jobs_running on jobs (lease_until) where state = 'running';
 create index jobs_finished on jobs (finished_at) where state in ('done', 'cancelled', 'dead');
 create table job_attempts (

@@ -14,7 +14,7 @@ from services.errors import BadInput
 from services.metrics.catalogue import DIMENSIONS, MEASURES, Measure
 from services.metrics.ranges import FINE, Period, resolve
 from services.metrics.sums import Where, distinct_counts, operation_sums, session_sums
-from services.metrics.trust import as_of, zone_of
+from services.metrics.freshness import as_of, zone_of
 
 MOST_ROWS = 200_000
 

@@ -1,0 +1,54 @@
+"""Standing work: jobs that come to be because something waits, or because it is time."""
+
+from sqlalchemy import Connection, text
+
+from services.jobs.truth import enqueue
+
+MOVE, HOUSEKEEPING = "telemetry.move", "housekeeping"
+
+
+def want_move(connection: Connection) -> int | None:
+    """The inbox is its own outbox: while it holds anything there is one live move, and never two.
+
+    A move that died is not followed at once, or one poisoned batch would keep a worker busy for nothing.
+    """
+    due = connection.execute(
+        text(
+            """
+            select now() + coalesce(max(finished_at) - now() + interval '30 seconds', interval '0')
+            from jobs where kind = :kind and state = 'dead' and finished_at > now() - interval '30 seconds'
+            having exists (select 1 from telemetry_inbox)
+               and not exists (select 1 from jobs where dedupe_key = :kind and state in ('queued', 'retry', 'running'))
+            """
+        ),
+        {"kind": MOVE},
+    ).scalar_one_or_none()
+    return None if due is None else enqueue(connection, MOVE, queue="rollups", dedupe_key=MOVE, run_at=due, max_attempts=5)
+
+
+def want_housekeeping(connection: Connection) -> int | None:
+    """Once an hour."""
+    wanted = connection.execute(
+        text(
+            """
+            select not exists (select 1 from jobs where kind = :kind and state in ('done', 'cancelled', 'dead')
+                               and finished_at > now() - interval '1 hour')
+               and not exists (select 1 from jobs where dedupe_key = :kind and state in ('queued', 'retry', 'running'))
+            """
+        ),
+        {"kind": HOUSEKEEPING},
+    ).scalar_one()
+    return enqueue(connection, HOUSEKEEPING, queue="default", dedupe_key=HOUSEKEEPING) if wanted else None
+
+
+def forget_finished(connection: Connection) -> int:
+    """Drop jobs that ended well 30 days ago, and dead ones after 90; how many."""
+    return connection.execute(
+        text(
+            """
+            delete from jobs where state in ('done', 'cancelled', 'dead')
+                and finished_at < now() - case state when 'dead' then interval '90 days' else interval '30 days' end
+                and finished_at < now() - interval '30 days'
+            """
+        )
+    ).rowcount
