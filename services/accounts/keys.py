@@ -15,7 +15,7 @@ from services.errors import BadInput, Conflict, Forbidden, NotFound, Unauthentic
 SCOPES = ("telemetry", "metrics", "jobs", "ask", "admin")  # admin may all
 _FORM = re.compile(r"bnk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 _REFUSED = "The key is unknown or revoked."
-_LABEL = re.compile(r"\S(?:[^\x00-\x1f\x7f]{0,98}\S)?")
+_LABEL = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,98}[^\s\x00-\x1f\x7f])?")
 
 
 @dataclass(frozen=True, slots=True)
