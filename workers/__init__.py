@@ -1,0 +1,1 @@
+"""Everything that runs behind the console: `python -m workers dispatch` and `python -m workers work QUEUE`."""

@@ -164,7 +164,8 @@ def _close(connection: Connection, job: Job, outcome: Outcome, error: str | None
 
 def _lock(connection: Connection, job: Job) -> bool:
     """Hold the row while deciding; True when the job was asked to stop."""
-    row = connection.execute(text(f"select cancel_requested_at is not null from jobs where {HELD} for update"), _lease_of(job)).one_or_none()
+    held = text(f"select cancel_requested_at is not null from jobs where {HELD} for update")
+    row = connection.execute(held, _lease_of(job)).one_or_none()
     if row is None:
         raise Fenced(f"Job {job.id} belongs to another attempt.")
     return bool(row[0])

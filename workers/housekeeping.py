@@ -1,0 +1,14 @@
+"""The hourly broom."""
+
+from services.accounts import sign_ins
+from services.db import transaction
+from services.jobs import standing
+from workers.running import Running
+
+
+def tidy(job: Running) -> dict[str, object] | None:
+    """Drop finished jobs past their keep and sign-ins that are over."""
+    with transaction() as connection:
+        sign_ins.forget_old(connection)
+        job.finish(connection, {"jobs": standing.forget_finished(connection)})
+    return None

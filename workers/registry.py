@@ -1,0 +1,50 @@
+"""Which function does which kind of job, on which queue, within how many seconds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import cast
+
+from services.errors import BadInput
+from workers.running import Running
+
+Handler = Callable[[Running], dict[str, object] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`handler` is "module:function": the dispatcher reads this table too and must not load what only jobs need."""
+
+    handler: str
+    queue: str
+    timeout_s: int
+
+
+KINDS = {
+    "telemetry.move": Kind("workers.telemetry:move", "rollups", 300),
+    "rollups.rebuild": Kind("workers.rollups:rebuild", "rollups", 6 * 3600),
+    "rollups.verify": Kind("workers.rollups:verify", "rollups", 3600),
+    "sample.generate": Kind("workers.sample:generate", "default", 3600),
+    "housekeeping": Kind("workers.housekeeping:tidy", "default", 600),
+}
+QUEUES = tuple(sorted({kind.queue for kind in KINDS.values()}))
+
+
+def handler(kind: str) -> Handler:
+    """The function for a kind; raises BadInput for one that nobody does."""
+    if kind not in KINDS:
+        raise BadInput(f"Nobody knows how to do a job of the kind '{kind}'.")
+    module, function = KINDS[kind].handler.split(":")
+    return cast(Handler, getattr(import_module(module), function))
+
+
+def timeout_s(kind: str) -> int:
+    """Seconds after which a job of that kind is interrupted."""
+    return KINDS[kind].timeout_s if kind in KINDS else 60
+
+
+def preload(queue: str) -> None:
+    """Import what the jobs of a queue need once, before the worker forks for each of them."""
+    for kind, entry in KINDS.items():
+        if entry.queue == queue:
+            handler(kind)

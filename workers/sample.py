@@ -1,0 +1,9 @@
+"""Sample traffic, so that an empty installation has something to look at."""
+
+from services.sample import generate as generate_sample
+from workers.running import Running
+
+
+def generate(job: Running) -> dict[str, object]:
+    """Send the sample through the same door as real traffic; a second run sends the same again, which counts once."""
+    return generate_sample(job.report, job.stopping)

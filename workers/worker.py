@@ -1,0 +1,174 @@
+"""The worker of one queue: plain RQ, forking for each job, with the edges that lose or burn jobs filed off."""
+
+import ctypes
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from types import FrameType
+
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import RedisError
+from rq import Queue, Worker
+from rq.job import Job as Message
+
+from services.db import engine, transaction
+from services.errors import Unavailable
+from services.jobs import claim, processes
+from services.jobs.processes import Process
+from workers import queues, registry
+
+WORKER_TTL_S = 25  # RQ blocks 15 s less than this for a message, so the worker beats every 10 s
+PR_SET_PDEATHSIG = 1
+
+log = logging.getLogger("workers")
+
+
+class JobWorker(Worker):
+    """One queue a process: only then does RQ move a message instead of popping it."""
+
+    max_connection_wait_time = 2.0  # RQ's own back-off would sleep a minute after Redis is back
+
+    def __init__(self, queue: Queue, process: Process) -> None:
+        super().__init__(
+            [queue],
+            name=process.name,
+            connection=queue.connection,
+            serializer="json",
+            worker_ttl=WORKER_TTL_S,
+            job_monitoring_interval=processes.BEAT_S,
+            log_job_description=False,
+            work_horse_killed_handler=self._give_up,
+        )
+        self._process = process
+        self._beat_at: float | None = None
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._shutdown_requested_date is not None
+
+    def subscribe(self) -> None:
+        """No control channel: nothing is steered through Redis, and no thread is alive when the worker forks."""
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        super().heartbeat(timeout, pipeline)
+        if not self.is_horse and (self._beat_at is None or time.monotonic() - self._beat_at >= processes.BEAT_S - 1):
+            self._beat_at = time.monotonic()
+            beat(self._process)
+
+    def maintain_heartbeats(self, job: Message) -> None:
+        """A running job outlives Redis: its truth and its lease are elsewhere."""
+        try:
+            super().maintain_heartbeats(job)
+        except RedisError as error:
+            log.warning("no heartbeat to Redis: %s", error)
+            beat(self._process)
+
+    def fork_work_horse(self, job: Message, queue: Queue) -> None:
+        """SIGTERM is blocked over the fork: the parent's waits a moment, and the job's process finds its own pending whenever it looks."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        super().fork_work_horse(job, queue)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+    def setup_work_horse_signals(self) -> None:
+        """In the job's process: end with the parent, and leave SIGTERM pending for `running.draining`."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        die_with_parent(self._process.pid)
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Pass the request on to the running job, which stops at a clean point or gives its job back."""
+        if self.horse_pid:
+            os.kill(self.horse_pid, signal.SIGTERM)
+
+    def set_shutdown_requested_date(self) -> None:
+        """Not kept in Redis: nobody reads it, and Redis may be what is going down."""
+
+    def _give_up(self, message: Message, *_: object) -> None:
+        """The job's process is dead, so its lease need not run out first."""
+        try:
+            with transaction() as connection:
+                claim.abandon(connection, int(message.args[0]), self.name)
+        except Unavailable as error:
+            log.warning("job %s died and waits for its lease: %s", message.args[0], error)
+        engine().dispose()
+
+
+def work(queue_name: str) -> int:
+    """Work until asked to stop; comes back by itself when Redis or Postgres does."""
+    registry.preload(queue_name)
+    gc.collect()
+    gc.freeze()  # what is loaded now is shared with every job's process
+    process = Process("worker", queue_name)
+    log.info("working on %s as %s", queue_name, process.name)
+    try:
+        while not _work_once(queue_name, process):
+            time.sleep(0.5)
+    finally:
+        leave(process)
+    return 0
+
+
+def _work_once(queue_name: str, process: Process) -> bool:
+    """One life of an RQ worker; True when it ended because it was asked to."""
+    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGINT, _exit)
+    redis = queues.connect()
+    try:
+        _wait_for(redis, process)
+        worker = JobWorker(queues.queue(redis, queue_name), process)
+        try:
+            worker.work(logging_level="WARNING")
+        finally:
+            stopped = worker.stop_requested
+    except RedisError as error:
+        log.warning("Redis went away: %s", error)
+        return False
+    return stopped
+
+
+def _wait_for(redis: Redis, process: Process) -> None:
+    pause_s = 0.25
+    while True:
+        beat(process)
+        try:
+            redis.ping()
+        except RedisError as error:
+            log.warning("waiting for Redis: %s", error)
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 2, 2.0)
+        else:
+            return
+
+
+def beat(process: Process) -> None:
+    """Beat, and close the connection again: none may be open when the worker forks."""
+    try:
+        with transaction() as connection:
+            processes.beat(connection, process)
+    except Unavailable as error:
+        log.warning("no heartbeat to Postgres: %s", error)
+    engine().dispose()
+
+
+def leave(process: Process) -> None:
+    """Take the process off the list; if that fails, its silence does."""
+    try:
+        with transaction() as connection:
+            processes.leave(connection, process)
+    except Unavailable as error:
+        log.warning("not taken off the list: %s", error)
+
+
+def die_with_parent(parent: int) -> None:
+    """Without its worker nobody watches this process, and another one does its job soon. Other systems than Linux rely on the fence alone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we asked
+        os._exit(1)
+
+
+def _exit(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
