@@ -36,10 +36,11 @@ class Status:
 class Watched:
     """One part, asked again and again by a thread of its own: a part that hangs holds up no other."""
 
-    def __init__(self, name: str, ask: Callable[[], str], every_s: float) -> None:
+    def __init__(self, name: str, ask: Callable[[], str], every_s: float, limit_s: float = LIMIT_S) -> None:
         self.name = name
         self._ask = ask
         self._every_s = every_s
+        self._limit_s = limit_s
         self._answered = threading.Event()
         self._stopped = threading.Event()
         self._asked_at: float | None = None
@@ -59,7 +60,7 @@ class Watched:
     def stop(self) -> None:
         """Ask no more."""
         self._stopped.set()
-        self._thread.join(LIMIT_S)
+        self._thread.join(self._limit_s)
 
     def probe(self) -> Probe:
         """What is known now; a question that hangs longer than the limit counts as down, and so does a probe that broke."""
@@ -69,8 +70,8 @@ class Watched:
         if not self._thread.is_alive():
             return Probe(known.name, False, None, known.since, "the probe itself broke; the log tells why")
         hanging_s = 0.0 if asked_at is None else time.monotonic() - asked_at
-        if hanging_s > LIMIT_S:
-            return Probe(known.name, False, None, utc_now() - timedelta(seconds=hanging_s), f"no answer within {LIMIT_S:g} s")
+        if hanging_s > self._limit_s:
+            return Probe(known.name, False, None, utc_now() - timedelta(seconds=hanging_s), f"no answer within {self._limit_s:g} s")
         return known
 
     def _keep_asking(self) -> None:
@@ -87,7 +88,7 @@ class Watched:
         except SQLAlchemyError as error:  # a schema that is still being migrated, a pool that ran dry
             up, detail = False, f"the database refused the question ({type(error).__name__})"
         took_s = time.monotonic() - began
-        if up and took_s > LIMIT_S:
+        if up and took_s > self._limit_s:
             up, detail = False, f"answered only after {took_s:.1f} s"
         first, changed = not self._answered.is_set(), up != self._probe.up
         if changed or first:
