@@ -4,7 +4,7 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import text
 
-from services.accounts import accounts, sign_ins
+from services.accounts import accounts, sign_ins, tokens
 from services.db import transaction
 from services.errors import BadInput, Conflict, Forbidden, NotFound
 
@@ -84,7 +84,7 @@ def test_it_ends_other_sessions_when_a_password_is_set() -> None:
     with transaction() as connection:
         jane = accounts.create(connection, "jane", "viewer")
         kept, ended = sign_ins.begin(connection, jane), sign_ins.begin(connection, jane)
-        accounts.set_password(connection, jane, PASSWORD, keep_token_hash=sign_ins.tokens.digest(kept))
+        accounts.set_password(connection, jane, PASSWORD, keep_token_hash=tokens.digest(kept))
         assert sign_ins.who(connection, kept) is not None
         assert sign_ins.who(connection, ended) is None
 

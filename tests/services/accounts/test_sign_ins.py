@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import text
 
-from services.accounts import accounts, sign_ins
+from services.accounts import accounts, sign_ins, tokens
 from services.db import transaction
 from services.errors import TooMuch, Unauthenticated
 
@@ -114,10 +114,10 @@ def test_it_forgets_what_is_over(jane: accounts.Account) -> None:
     with transaction() as connection:
         live, over = sign_ins.begin(connection, jane), sign_ins.begin(connection, jane)
         connection.execute(
-            text("update sign_ins set expires_at = now() - interval '1 s' where token_hash = :h"), {"h": sign_ins.tokens.digest(over)}
+            text("update sign_ins set expires_at = now() - interval '1 s' where token_hash = :h"), {"h": tokens.digest(over)}
         )
         connection.execute(text("insert into sign_in_failures values (now() - interval '1 hour', 'old'), (now(), 'new')"))
         sign_ins.forget_old(connection)
         kept = connection.execute(text("select token_hash from sign_ins")).scalars().all()
-        assert [bytes(token_hash) for token_hash in kept] == [sign_ins.tokens.digest(live)]
+        assert [bytes(token_hash) for token_hash in kept] == [tokens.digest(live)]
         assert connection.execute(text("select subject from sign_in_failures")).scalars().all() == ["new"]

@@ -182,7 +182,10 @@ def test_it_counts_processes_that_beat_lately(kind: str, probe: object) -> None:
 
 def test_it_finds_rollups_stalled_once_telemetry_waited_for_a_minute() -> None:
     assert probes.rollups() == "nothing waiting"
-    insert = "insert into telemetry_inbox (noun, source, door, row_count, payload, received_at) values ('operations', 's', 'd', 1, '', now() - interval '{}')"
+    insert = (
+        "insert into telemetry_inbox (noun, source, door, row_count, payload, received_at)"
+        " values ('operations', 's', 'd', 1, '', now() - interval '{}')"
+    )
     with transaction() as connection:
         connection.execute(text(insert.format("50 s")))
     assert probes.rollups() == "1 batches waiting"
