@@ -3,6 +3,7 @@
 from hashlib import blake2b
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import Connection, text
 
@@ -30,28 +31,34 @@ def add_keys(connection: Connection, keys: pd.DataFrame) -> None:
         return
     codes, names = pd.factorize(unique["key"])
     hashes = np.array([key_hash(str(name)) for name in names], dtype=np.int64)
-    connection.execute(
-        text(
-            "create temp table if not exists new_keys (day date, series_id integer, kind text, key_hash bigint) on commit delete rows"
-        )
-    )
-    copy_rows(connection, "new_keys", unique[["day", "series_id", "kind"]].assign(key_hash=hashes[codes]))
-    connection.execute(
-        text(
-            f"""
-            with added as (
-                insert into rollup_distinct_key (day, series_id, kind, key_hash)
-                select day, series_id, kind, key_hash from new_keys order by 1, 2, 3, 4
-                on conflict do nothing
-                returning day, series_id, kind, key_hash
-            )
-            insert into rollup_distinct as d (day, series_id, kind, n, bits)
-            select day, series_id, kind, count(*), {BITS_OF_KEYS} from added group by 1, 2, 3 order by 1, 2, 3
-            on conflict (day, series_id, kind) do update set n = d.n + excluded.n, bits = d.bits | excluded.bits
-            """  # noqa: S608 - the only inserted text is the constant below
-        )
-    )
+    rows = unique[["day", "series_id", "kind"]].assign(key_hash=hashes[codes])
+    connection.execute(text("create temp table if not exists new_keys (like rollup_distinct_key) on commit delete rows"))
+    copy_rows(connection, "new_keys", rows)
+    added = connection.execute(
+        text("insert into rollup_distinct_key select * from new_keys order by 1, 2, 3, 4 on conflict do nothing returning *")
+    ).all()
     connection.execute(text("truncate new_keys"))
+    if added:
+        _add_bits(connection, pd.DataFrame(added, columns=["day", "series_id", "kind", "key_hash"]))
 
 
-BITS_OF_KEYS = f"bit_or(set_bit(repeat('0', {BITS})::bit({BITS}), (key_hash & {BITS - 1})::integer, 1))"
+def _add_bits(connection: Connection, added: pd.DataFrame) -> None:
+    """Count keys that were new and set their bits. Built here: in SQL every key would cost a 2 kB bit string of its own."""
+    positions = added.assign(position=added["key_hash"] & (BITS - 1)).groupby(["day", "series_id", "kind"])["position"]
+    counts = positions.agg(n="size", bits=lambda members: "x" + _bits(members.to_numpy()).hex()).reset_index()
+    connection.execute(text("create temp table if not exists new_bits (like rollup_distinct) on commit delete rows"))
+    copy_rows(connection, "new_bits", counts)
+    connection.execute(
+        text(
+            "insert into rollup_distinct as d select * from new_bits order by 1, 2, 3"
+            " on conflict (day, series_id, kind) do update set n = d.n + excluded.n, bits = d.bits | excluded.bits"
+        )
+    )
+    connection.execute(text("truncate new_bits"))
+
+
+def _bits(positions: npt.NDArray[np.int64]) -> bytes:
+    """BITS bits, the given positions set, counted from the left as Postgres does."""
+    flags = np.zeros(BITS, dtype=bool)
+    flags[positions] = True
+    return np.packbits(flags).tobytes()

@@ -19,7 +19,7 @@ select {", ".join(COLUMNS)} from new_operations m
 where not exists (select from operations o where o.day = m.day - 1 and o.id = m.id)
   and not exists (select from operations o where o.day = m.day + 1 and o.id = m.id)
 on conflict (day, id) do nothing
-returning id
+returning encode(uuid_send(id), 'hex')
 """  # noqa: S608 - the names are the constant above
 
 
@@ -52,4 +52,4 @@ def insert_new(connection: Connection, operations: pd.DataFrame) -> pd.Series:
     connection.execute(text("truncate new_operations"))
     if len(inserted) == len(operations):
         return pd.Series(True, index=operations.index)
-    return operations["id"].isin({key.hex for key in inserted})
+    return operations["id"].isin(set(inserted))

@@ -152,5 +152,7 @@ def _words(error: ValidationError) -> str:
         # A union tells one problem for each of its members, under the same key of the file.
         key = ".".join(str(part) for part in problem["loc"][:3] if part not in ("str", "Count", "[key]"))
         reason = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
+        if problem["loc"][-1] == "[key]":
+            reason = "YAML does not read this key as text: put it in quotes"
         problems.setdefault(key, reason)
     return "; ".join(f"{key}: {reason}" if key else reason for key, reason in list(problems.items())[:5])

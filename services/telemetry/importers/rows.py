@@ -102,6 +102,8 @@ def _json_array(texts: Iterator[str]) -> Iterator[Row]:
         raise BadInput("the file does not begin with [ as a JSON array does" if window.text else "the file is empty")
     window.skip()
     closing = window.next() == "]"
+    if closing:
+        window.skip()
     while not closing:
         text, value = window.value()
         yield Row(text, value) if isinstance(value, dict) else Row(text, None, "is not a JSON object")
