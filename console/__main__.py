@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import sys
+from pathlib import Path
 
 import uvicorn
 
@@ -28,15 +29,15 @@ def main() -> int:
     return 0
 
 
-def serve(part: str) -> None:
-    """Run one of the two apps; neither needs a reachable database to start."""
+def serve(part: str, script: Path | None = None) -> None:
+    """Run one of the two apps; neither needs a reachable database to start. `script` stands in for the console's own."""
     os.chdir(ROOT)  # before Streamlit is imported: it reads .streamlit/config.toml of the working directory
     from console import server
 
     # Streamlit gives this logger a handler of its own; it would write one-time links and people's filters into the log.
     logging.getLogger("uvicorn.access").disabled = True
     uvicorn.run(
-        server.build_ui() if part == "ui" else server.build_api(),
+        server.build_ui(script or server.SCRIPT) if part == "ui" else server.build_api(),
         host=settings().bind_address,
         port=settings().port if part == "ui" else settings().otlp_port,
         log_config=None,

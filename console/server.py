@@ -1,4 +1,7 @@
-"""The two ASGI apps: the browser's console, and the telemetry port without any sign-in."""
+"""The two ASGI apps: the browser's console, and the telemetry port without any sign-in.
+
+Streamlit is imported only where the console is built: the telemetry port has no use for its 30 MB.
+"""
 
 import gc
 import importlib
@@ -6,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import streamlit as st
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
@@ -19,16 +21,17 @@ from console.auth.headers import PLAIN, SecurityHeaders, for_pages
 from services import health
 
 SCRIPT = Path(__file__).parent / "app.py"
-INDEX = Path(st.__file__).parent / "static" / "index.html"
 HEAVY = ("pandas", "plotly.graph_objects")
 
 
 def build_ui(script: Path = SCRIPT) -> ASGIApp:
     """Streamlit behind the gate, with the API and the sign-in pages on the same port."""
+    import streamlit as st
+
     return st.App(
         script,
         middleware=[
-            Middleware(SecurityHeaders, policy=for_pages(INDEX)),
+            Middleware(SecurityHeaders, policy=for_pages(Path(st.__file__).parent / "static" / "index.html")),
             Middleware(Gate, api=api.build(sessions=True), pages=sign_in.build()),
         ],
         lifespan=_ready,
@@ -45,7 +48,7 @@ def build_api() -> ASGIApp:
 
 
 @asynccontextmanager
-async def _ready(app: st.App) -> AsyncIterator[None]:
+async def _ready(app: object) -> AsyncIterator[None]:
     """What the first visitor would wait for is imported before, and frozen: the collector need not walk it at every run."""
     health.start()
     for name in HEAVY:
@@ -56,6 +59,6 @@ async def _ready(app: st.App) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _watching(app: Starlette) -> AsyncIterator[None]:
+async def _watching(app: object) -> AsyncIterator[None]:
     health.start()
     yield

@@ -15,8 +15,9 @@ from services.errors import Unauthenticated
 
 def current() -> Account:
     """The account behind this browser session; raises Unauthenticated when it ended and Unavailable when nobody can tell."""
-    token = st.context.cookies.get(cookie.NAME) or st.user.get("session")
-    if not isinstance(token, str):
+    presented = (st.user.get("session"), st.context.cookies.get(cookie.NAME))
+    token = next((value for value in presented if isinstance(value, str)), None)
+    if token is None:
         raise Unauthenticated("You are not signed in.")
     with transaction() as connection:
         account = sign_ins.who(connection, token)

@@ -91,12 +91,13 @@ def show_sign_out(request: Request) -> Response:
     return _redirect("/account")
 
 
-async def do_sign_out(request: Request) -> Response:
+def do_sign_out(request: Request) -> Response:
     """End the session in the database and in the browser."""
     try:
-        await _own_form(request)
-        await run_in_threadpool(_revoke, cookie.read(request) or "")
-    except (BadInput, Forbidden, Unavailable) as error:
+        _refuse_foreign(request)
+        with transaction() as connection:
+            sign_ins.revoke(connection, cookie.read(request) or "")
+    except (Forbidden, Unavailable) as error:
         return _sign_in_page("/", error=error)
     response = _redirect("/sign-in")
     cookie.take(response)
@@ -154,9 +155,13 @@ def _spare_session(token: str) -> None:
 
 async def _own_form(request: Request) -> dict[str, str]:
     """The form, when it was our own page that sent it; raises Forbidden or BadInput."""
+    _refuse_foreign(request)
+    return await form.read(request)
+
+
+def _refuse_foreign(request: Request) -> None:
     if not origin.is_ours(request):
         raise Forbidden("The form came from another site.")
-    return await form.read(request)
 
 
 def _account(request: Request) -> Account | None:
@@ -165,11 +170,6 @@ def _account(request: Request) -> Account | None:
         return None
     with transaction() as connection:
         return sign_ins.who(connection, token)
-
-
-def _revoke(token: str) -> None:
-    with transaction() as connection:
-        sign_ins.revoke(connection, token)
 
 
 def _sign_in_page(target: str, error: BinnacleError | None = None, name: str = "") -> Response:
