@@ -1,0 +1,91 @@
+"""The real parts tests stand on: Postgres and Valkey from their wheels, a database that starts empty, a whole console."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from sqlalchemy import text
+
+from deploy.embedded import Postgres, Valkey, postgres_answers, redis_answers
+from deploy.secret import free_port
+from services.db import engine, transaction
+from services.db.migrate import upgrade
+from services.settings import settings
+from tests.system import Console, wait_for
+
+TABLES = """
+select relname from pg_class where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace
+and not relispartition and relname <> 'alembic_version'
+"""
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[None]:
+    """Postgres and Valkey on free ports for the whole session, in the environment, with the newest schema."""
+    folder = Path(tempfile.mkdtemp(prefix="binnacle-stack-"))
+    folder.chmod(0o711)  # the account that Postgres runs under must get through
+    postgres, valkey = Postgres(folder / "postgres"), Valkey(folder / "valkey")
+    postgres.prepare()
+    valkey.prepare()
+    postgres_port, valkey_port = free_port(), free_port()
+    identity = {"user": pwd.getpwnam(postgres.user).pw_uid} if postgres.user else {}
+    servers = [
+        subprocess.Popen(
+            postgres.command(postgres_port, fsync="off", synchronous_commit="off", full_page_writes="off"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            **identity,
+        ),
+        subprocess.Popen(valkey.command(valkey_port), stdout=subprocess.DEVNULL),
+    ]
+    wait_for(lambda: postgres_answers(postgres.url(postgres_port).replace("/binnacle", "/postgres")), "Postgres")
+    wait_for(lambda: redis_answers(valkey.url(valkey_port)), "Valkey")
+    postgres.create_database(postgres_port)
+    os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = postgres.url(postgres_port), valkey.url(valkey_port)
+    settings.cache_clear()
+    upgrade()
+    yield
+    engine().dispose()
+    servers[0].send_signal(2)
+    servers[1].terminate()
+    for server in servers:
+        server.wait(15)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def empty(stack: None) -> Callable[[], None]:  # noqa: ARG001 - ordered after it
+    """Call it to empty every table and the cache."""
+
+    def run() -> None:
+        with transaction() as connection:
+            tables = connection.execute(text(TABLES)).scalars().all()
+            connection.execute(text(f"truncate {', '.join(tables)} restart identity cascade"))
+        cache = redis.Redis.from_url(os.environ["REDIS_URL"])
+        cache.flushall()
+        cache.close()
+
+    return run
+
+
+@pytest.fixture
+def database(empty: Callable[[], None]) -> Iterator[None]:
+    """An empty database and cache, and settings as the environment has them now."""
+    settings.cache_clear()
+    empty()
+    yield
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def console() -> Iterator[Console]:
+    """The whole system, started as its user would, with its own data folder and no sample traffic."""
+    with Console.running() as running:
+        yield running
