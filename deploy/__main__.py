@@ -116,9 +116,8 @@ class Launcher:
         deadline = time.monotonic() + timeout_s
         if self.embedded_database:
             postgres = Postgres(self.folder / "postgres")
-            url = os.environ["DATABASE_URL"]
-            port = int(url.rsplit(":", 1)[1].split("/")[0])
-            _until(lambda: postgres_answers(url.rsplit("/", 1)[0] + "/postgres"), deadline, "Postgres", self.run)
+            port = int((postgres.folder / "port").read_text())
+            _until(lambda: postgres_answers(postgres.url(port, "postgres")), deadline, "Postgres", self.run)
             postgres.create_database(port)
         _until(lambda: redis_answers(os.environ["REDIS_URL"]), deadline, "Valkey", self.run)
 

@@ -89,15 +89,15 @@ class Postgres:
         settings = POSTGRES_SETTINGS | {"port": str(port), "unix_socket_directories": ""} | overrides
         return [str(self.binary("postgres")), "-D", str(self.data), *(f"--{name}={value}" for name, value in settings.items())]
 
-    def url(self, port: int) -> str:
-        return f"postgresql://{SUPERUSER}:{kept_secret(self.folder / 'password')}@127.0.0.1:{port}/{DATABASE}"
+    def url(self, port: int, database: str = DATABASE) -> str:
+        return f"postgresql://{SUPERUSER}:{kept_secret(self.folder / 'password')}@127.0.0.1:{port}/{database}"
 
     def port(self) -> int:
         return kept_port(self.folder / "port")
 
     def create_database(self, port: int) -> None:
         """Make the console's database if it is not there; needs a running server."""
-        server = psycopg2.connect(self.url(port).removesuffix(f"/{DATABASE}") + "/postgres", connect_timeout=5)
+        server = psycopg2.connect(self.url(port, "postgres"), connect_timeout=5)
         try:
             server.autocommit = True
             with server.cursor() as cursor:

@@ -45,7 +45,7 @@ def stack() -> Iterator[None]:
         ),
         subprocess.Popen(valkey.command(valkey_port), stdout=subprocess.DEVNULL),
     ]
-    wait_for(lambda: postgres_answers(postgres.url(postgres_port).replace("/binnacle", "/postgres")), "Postgres")
+    wait_for(lambda: postgres_answers(postgres.url(postgres_port, "postgres")), "Postgres")
     wait_for(lambda: redis_answers(valkey.url(valkey_port)), "Valkey")
     postgres.create_database(postgres_port)
     os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = postgres.url(postgres_port), valkey.url(valkey_port)
