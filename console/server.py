@@ -48,7 +48,7 @@ def build_api() -> ASGIApp:
 
 
 @asynccontextmanager
-async def _ready(app: object) -> AsyncIterator[None]:
+async def _ready(_app: object) -> AsyncIterator[None]:
     """What the first visitor would wait for is imported before, and frozen: the collector need not walk it at every run."""
     health.start()
     for name in HEAVY:
@@ -59,6 +59,6 @@ async def _ready(app: object) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _watching(app: object) -> AsyncIterator[None]:
+async def _watching(_app: object) -> AsyncIterator[None]:
     health.start()
     yield

@@ -39,14 +39,7 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """OpenAPI 3.1, made once."""
         if self.openapi_schema is None:
-            schema = super().openapi()
-            shapes = schema.setdefault("components", {}).setdefault("schemas", {})
-            shapes.update(operations.SCHEMAS)
-            shapes["Failure"] = FAILURE
-            for methods in schema["paths"].values():
-                for operation in methods.values():
-                    _add_failures(operation)
-        assert self.openapi_schema is not None
+            self.openapi_schema = _completed(super().openapi())
         return self.openapi_schema
 
 
@@ -66,3 +59,11 @@ def _add_failures(operation: dict[str, Any]) -> None:
         content = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
         if operation.get("security") and (status not in (413, 415) or "requestBody" in operation):
             responses.setdefault(str(status), {"description": description, "content": content})
+
+
+def _completed(schema: dict[str, Any]) -> dict[str, Any]:
+    schema["components"]["schemas"] |= operations.SCHEMAS | {"Failure": FAILURE}
+    for methods in schema["paths"].values():
+        for operation in methods.values():
+            _add_failures(operation)
+    return schema

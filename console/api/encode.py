@@ -19,19 +19,23 @@ def cell(value: object, whole: bool = False) -> str:
     """One value; TypeError for what has no place in a metrics answer."""
     if value is None or value is pd.NaT or value is pd.NA:
         return "null"
-    if isinstance(value, str):
-        return json.dumps(value)
-    if isinstance(value, pd.Timestamp):
-        return json.dumps(value.isoformat())
-    if isinstance(value, Decimal):
-        return format(value, "f") if value.is_finite() else "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Integral):
-        return str(int(value))
-    if isinstance(value, Real):
-        number = float(value)
-        if not math.isfinite(number):
-            return "null"
-        return str(int(number)) if whole and number.is_integer() else repr(number)
-    raise TypeError(f"{type(value).__name__} cannot be written as a metric")
+    match value:
+        case str():
+            written = json.dumps(value)
+        case pd.Timestamp():
+            written = json.dumps(value.isoformat())
+        case Decimal():
+            written = format(value, "f") if value.is_finite() else "null"
+        case Integral():
+            written = str(int(value))
+        case Real():
+            written = _number(float(value), whole)
+        case _:
+            raise TypeError(f"{type(value).__name__} cannot be written as a metric")
+    return written
+
+
+def _number(value: float, whole: bool) -> str:
+    if not math.isfinite(value):
+        return "null"
+    return str(int(value)) if whole and value.is_integer() else repr(value)

@@ -3,7 +3,6 @@
 import json
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -51,32 +50,20 @@ def answer(status: int, message: str, headers: dict[str, str] | None = None) -> 
 
 def install(app: FastAPI) -> None:
     """Word every failure of the app."""
-    app.add_exception_handler(BinnacleError, _expected)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(Exception, _unexpected)
 
+    @app.exception_handler(BinnacleError)
+    def _expected(_: Request, error: BinnacleError) -> Response:
+        headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
+        if error.retry_after_s is not None:
+            headers["retry-after"] = str(error.retry_after_s)
+        return answer(STATUS.get(type(error), 500), str(error), headers)
 
-def _expected(request: Request, error: Exception) -> Response:
-    assert isinstance(error, BinnacleError)
-    headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
-    if error.retry_after_s is not None:
-        headers["retry-after"] = str(error.retry_after_s)
-    return answer(STATUS.get(type(error), 500), str(error), headers)
+    @app.exception_handler(HTTPException)
+    def _http(_: Request, error: HTTPException) -> Response:
+        told = {404: "There is nothing at this path.", 405: "This path does not answer this method."}
+        return answer(error.status_code, told.get(error.status_code, error.detail), dict(error.headers or {}))
 
-
-def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    message = {404: "There is nothing at this path.", 405: "This path does not answer this method."}.get(error.status_code, error.detail)
-    return answer(error.status_code, message, dict(error.headers or {}))
-
-
-def _validation(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    return answer(400, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
-
-
-def _unexpected(request: Request, error: Exception) -> Response:
-    """Starlette raises the error again after this answer, so the server's log has it in full; the sender has nothing of it."""
-    return answer(500, "Something went wrong here, not in the request.")
+    @app.exception_handler(Exception)
+    def _unexpected(_: Request, __: Exception) -> Response:
+        """Starlette raises the error again after this answer, so the server's log has it in full; the sender has nothing of it."""
+        return answer(500, "Something went wrong here, not in the request.")

@@ -88,4 +88,4 @@ def _batch(body: object) -> Mapping[Noun, list[object]]:
             raise BadInput(f'"{noun}" must be a list.')
     if sum(len(records) for records in body.values()) > MAX_RECORDS:
         raise HTTPException(413, f"More than {MAX_RECORDS} records in one request; send them in parts.")
-    return cast(Mapping[Noun, list[object]], body)
+    return cast("Mapping[Noun, list[object]]", body)

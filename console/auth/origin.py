@@ -20,7 +20,7 @@ def is_foreign(connection: HTTPConnection) -> bool:
 
 def same_site_path(target: str | None) -> str:
     """`target` when it is a path on this console that a browser cannot read as another host, else "/"."""
-    if not target or not target.startswith("/") or target.startswith("//") or target.startswith(("/sign-in", "/sign-out")):
+    if not target or not target.startswith("/") or target.startswith(("//", "/sign-in", "/sign-out")):
         return "/"
     if "\\" in target or any(ord(character) < 0x21 or ord(character) == 0x7F for character in target):
         return "/"

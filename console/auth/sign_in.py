@@ -86,7 +86,7 @@ def use_link(request: Request) -> Response:
     return response
 
 
-def show_sign_out(request: Request) -> Response:
+def show_sign_out(_request: Request) -> Response:
     """Signing out is a POST; a link to it leads to the page that has the button."""
     return _redirect("/account")
 

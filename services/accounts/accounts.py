@@ -20,7 +20,7 @@ _HASHER = PasswordHasher()
 _AT_ONCE = BoundedSemaphore(2)  # each verification takes 64 MiB: a flood of sign-ins must not take them all at once
 # Verified in place of an unknown account's hash, so that both answers take equally long. Nobody knows its password.
 _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$Of9rGPpb4KEokagUYojDmA$KgGPpYgeHrMl5H8WtxU9rMH0XUtmUinheMwNd3iXilE"
-_COLUMNS = "id, name, role, created_at, disabled_at, password_hash is not null as has_password"
+_SELECT = "select id, name, role, created_at, disabled_at, password_hash is not null as has_password, password_hash from accounts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +48,18 @@ def create(connection: Connection, name: str, role: str, password: str | None = 
     """A new account; raises BadInput for an unusable name, role or password and Conflict when the name is taken."""
     if role not in ROLES:
         raise BadInput(f"'{role}' is not a role: choose one of {', '.join(ROLES)}.")
-    row = connection.execute(
-        text(
-            "insert into accounts (name, role, password_hash) values (:name, :role, :password_hash)"
-            f" on conflict (name) do nothing returning {_COLUMNS}"
-        ),
-        {"name": usable_name(name), "role": role, "password_hash": None if password is None else _hash(password)},
+    made = connection.execute(
+        text("insert into accounts (name, role, password_hash) values (:name, :role, :hash) on conflict (name) do nothing returning id"),
+        {"name": usable_name(name), "role": role, "hash": None if password is None else _hash(password)},
     ).one_or_none()
-    if row is None:
+    if made is None:
         raise Conflict(f"There is already an account named '{name}'.")
-    return _account(row)
+    return by_name(connection, name)
 
 
 def by_name(connection: Connection, name: str) -> Account:
     """The account of that name, disabled or not; raises NotFound."""
-    row = connection.execute(text(f"select {_COLUMNS} from accounts where name = :name"), {"name": name.strip().lower()}).one_or_none()
+    row = connection.execute(text(_SELECT + " where name = :name"), {"name": name.strip().lower()}).one_or_none()
     if row is None:
         raise NotFound(f"There is no account named '{name}'.")
     return _account(row)
@@ -70,14 +67,12 @@ def by_name(connection: Connection, name: str) -> Account:
 
 def listing(connection: Connection) -> list[Account]:
     """All accounts, by name."""
-    return [_account(row) for row in connection.execute(text(f"select {_COLUMNS} from accounts order by name"))]
+    return [_account(row) for row in connection.execute(text(_SELECT + " order by name"))]
 
 
 def oldest_admin(connection: Connection) -> Account | None:
     """The first account that is an admin and not disabled."""
-    row = connection.execute(
-        text(f"select {_COLUMNS} from accounts where role = 'admin' and disabled_at is null order by id limit 1")
-    ).one_or_none()
+    row = connection.execute(text(_SELECT + " where role = 'admin' and disabled_at is null order by id limit 1")).one_or_none()
     return None if row is None else _account(row)
 
 
@@ -117,7 +112,7 @@ def password_matches(connection: Connection, name: str, password: str) -> Accoun
     """The enabled account whose name and password these are; the same work is done whoever does not exist."""
     lowered = name.strip().lower()
     row = connection.execute(
-        text(f"select {_COLUMNS}, password_hash from accounts where name = :name and disabled_at is null"),
+        text(_SELECT + " where name = :name and disabled_at is null"),
         {"name": lowered if _NAME.fullmatch(lowered) else ""},  # no account has that name, and Postgres takes no NUL in text
     ).one_or_none()
     if row is None or row.password_hash is None:

@@ -56,7 +56,7 @@ def _create_key(args: argparse.Namespace) -> int:
     return 0
 
 
-def _list_keys(args: argparse.Namespace) -> int:
+def _list_keys(_args: argparse.Namespace) -> int:
     with transaction() as connection:
         found = keys.listing(connection)
     _print_table(
@@ -111,7 +111,7 @@ def _ask_password() -> str:
     return password
 
 
-def _list_users(args: argparse.Namespace) -> int:
+def _list_users(_args: argparse.Namespace) -> int:
     with transaction() as connection:
         found = accounts.listing(connection)
     _print_table(

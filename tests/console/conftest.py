@@ -67,9 +67,10 @@ def _wait_until_ready(server: Server) -> None:
         assert server.process.poll() is None, "the server ended before it was ready"
         try:
             httpx.get(f"{server.url}/api/nothing", timeout=5)
-            return
         except httpx.TransportError:
             time.sleep(0.05)
+        else:
+            return
     raise AssertionError("the server was not ready in time")
 
 

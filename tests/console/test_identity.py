@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from console.auth import identity
@@ -37,7 +38,7 @@ def test_it_believes_no_user_without_a_session(session: str, user: dict[str, obj
 def test_it_refuses_a_weaker_role(monkeypatch: pytest.MonkeyPatch, database: None) -> None:
     with transaction() as connection:
         token = sign_ins.begin(connection, accounts.create(connection, "joe", "analyst"))
-    monkeypatch.setattr(identity.st, "user", {"session": token})
+    monkeypatch.setattr(st, "user", {"session": token})
     assert identity.require("viewer").name == "joe"
     with pytest.raises(Forbidden, match="needs the role operator; joe has the role analyst"):
         identity.require("operator")

@@ -30,7 +30,7 @@ def forwarded(port: int, target: int) -> Iterator[None]:
             while data := source.recv(65536):
                 sink.sendall(data)
         except OSError as error:
-            logging.debug("the forwarded connection ended: %s", error)
+            logging.getLogger(__name__).debug("the forwarded connection ended: %s", error)
 
     def accept() -> None:
         while True:
@@ -71,9 +71,11 @@ def services(server: Server) -> dict[str, str]:
 def test_it_starts_without_database_and_cache_says_so_and_recovers(stack: object, part: str) -> None:
     url = settings().database_url
     redis = settings().redis_url
-    assert url is not None and redis is not None
+    assert url is not None
+    assert redis is not None
     parts, redis_parts = urlsplit(url.get_secret_value()), urlsplit(redis.get_secret_value())
-    assert parts.port and redis_parts.port
+    assert parts.port
+    assert redis_parts.port
     port, redis_port = free_port(), free_port()
     environment = {
         "DATABASE_URL": parts._replace(scheme="postgresql", netloc=parts.netloc.replace(str(parts.port), str(port))).geturl(),
@@ -84,11 +86,14 @@ def test_it_starts_without_database_and_cache_says_so_and_recovers(stack: object
         assert (answer.status_code, answer.json()["status"]) == (503, "down")
         assert set(answer.json()["services"].values()) == {"down"}
         refused = client.post("/api/operations", json={"operations": []})
-        assert (refused.status_code, refused.json()["error"]["type"]) == (503, "unavailable") and refused.headers["retry-after"]
+        assert (refused.status_code, refused.json()["error"]["type"]) == (503, "unavailable")
+        assert refused.headers["retry-after"]
         if part == "ui":
             with server.client("a session", origin=True) as browser:
                 page = browser.get("/", headers={"accept": "text/html"})
-                assert page.status_code == 503 and page.headers["refresh"] and "does not answer" in page.text
+                assert page.status_code == 503
+                assert page.headers["refresh"]
+                assert "does not answer" in page.text
                 for path in ("/sign-in", "/sign-in/link", "/account"):
                     assert browser.get(path).status_code == 503
                 assert browser.post("/sign-in", data={"name": "a", "password": "b"}).status_code == 503

@@ -60,7 +60,8 @@ def test_it_stores_only_an_argon2_hash() -> None:
     with transaction() as connection:
         accounts.create(connection, "jane", "viewer", PASSWORD)
         stored = connection.execute(text("select password_hash from accounts")).scalar_one()
-    assert stored.startswith("$argon2id$") and PASSWORD not in stored
+    assert stored.startswith("$argon2id$")
+    assert PASSWORD not in stored
 
 
 def test_it_finds_an_account_by_its_password_only_while_it_is_enabled() -> None:

@@ -31,7 +31,8 @@ def test_it_creates_lists_and_revokes_keys(capsys: pytest.CaptureFixture[str]) -
         assert keys.verify(connection, shown, "metrics").environment == "staging"
     assert run("keys", "list") == 0
     listed = capsys.readouterr().out
-    assert "metrics,telemetry" in listed and shown.split("_")[2] not in listed
+    assert "metrics,telemetry" in listed
+    assert shown.split("_")[2] not in listed
     assert run("keys", "revoke", "tutor") == 0
     assert capsys.readouterr().out == "The key 'tutor' is revoked.\n"
 
@@ -43,7 +44,8 @@ def test_it_creates_a_user_with_a_link_and_makes_more_links(capsys: pytest.Captu
     with transaction() as connection:
         for url in urls:
             known = sign_ins.who(connection, links.use(connection, url.partition("token=")[2]))
-            assert known is not None and (known.name, known.role) == ("jane", "operator")
+            assert known is not None
+            assert (known.name, known.role) == ("jane", "operator")
     assert len(urls) == 2
 
 
@@ -60,14 +62,14 @@ def test_it_sets_a_password_from_standard_input(monkeypatch: pytest.MonkeyPatch,
 def test_it_asks_for_a_password_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     run("users", "create", "jane", "--role", "viewer")
     typed = iter(["correct horse battery", "correct horse batery", "correct horse battery", "correct horse battery"])
-    monkeypatch.setattr(getpass, "getpass", lambda prompt: next(typed))
+    monkeypatch.setattr(getpass, "getpass", lambda _prompt: next(typed))
     with pytest.raises(BadInput, match="differ"):
         run("users", "password", "jane")
     assert run("users", "password", "jane") == 0
     assert sign_ins.sign_in("jane", "correct horse battery", "192.0.2.1")
 
 
-def test_it_disables_a_user(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_disables_a_user() -> None:
     run("users", "create", "jane", "--role", "viewer")
     run("users", "disable", "jane")
     with transaction() as connection:

@@ -18,7 +18,8 @@ def test_it_makes_the_admin_with_the_first_link_only() -> None:
         assert [(account.name, account.role) for account in accounts.listing(connection)] == [("admin", "admin")]
         assert first != second
         known = sign_ins.who(connection, links.use(connection, first))
-    assert known is not None and known.name == "admin"
+    assert known is not None
+    assert known.name == "admin"
 
 
 def test_it_follows_the_first_admin_to_another_name() -> None:
@@ -26,7 +27,8 @@ def test_it_follows_the_first_admin_to_another_name() -> None:
         links.mint(connection)
         accounts.rename(connection, accounts.by_name(connection, "admin"), "jane")
         known = sign_ins.who(connection, links.use(connection, links.mint(connection)))
-    assert known is not None and known.name == "jane"
+    assert known is not None
+    assert known.name == "jane"
 
 
 def test_it_works_once_even_when_used_twice_at_the_same_time() -> None:

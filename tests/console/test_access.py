@@ -1,0 +1,106 @@
+"""Who may call the API: every protected route, on both ports."""
+
+from collections.abc import Callable
+
+import pytest
+
+from console.api import app
+from services.accounts import keys
+from services.db import transaction
+from tests.console.conftest import Server
+
+pytestmark = pytest.mark.usefixtures("database")
+OPEN = {"/api/ai/health", "/api/ai/health/"}
+
+
+def protected_routes() -> list[tuple[str, str]]:
+    """(method, path) of everything the app answers besides health."""
+    found = []
+    for path, methods in app.build(sessions=True).openapi()["paths"].items():
+        found += [(method.upper(), path) for method in methods if path not in OPEN]
+    return sorted(found)
+
+
+@pytest.fixture(params=["ui", "telemetry_port"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """Each of the two processes."""
+    found: Server = request.getfixturevalue(request.param)
+    return found
+
+
+def test_it_knows_its_routes() -> None:
+    """A new route has to be added here, and so passes through the refusals below."""
+    assert protected_routes() == [
+        ("GET", "/api/docs"),
+        ("GET", "/api/metrics/query"),
+        ("GET", "/api/openapi.json"),
+        ("POST", "/api/operations"),
+    ]
+
+
+@pytest.mark.parametrize(("method", "path"), protected_routes())
+def test_it_refuses_everybody_without_a_good_key(server: Server, make_key: Callable[..., str], method: str, path: str) -> None:
+    good = make_key("admin")
+    with transaction() as connection:
+        revoked = keys.create(connection, "old", ["admin"])
+        keys.revoke(connection, "old")
+    wrong = [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer x",
+        f"Basic {good}",
+        good,
+        f"Bearer {good}x",
+        f"Bearer {good[:-1]}",
+        f"Bearer {revoked}",
+        "Bearer \xff",
+    ]
+    with server.client("junk") as client:
+        for value in wrong:
+            answer = client.request(method, path, headers=[("authorization", value.encode("latin-1"))] if value else [])
+            assert (answer.status_code, answer.json()["error"]["type"]) == (401, "unauthenticated"), value
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(("method", "path"), protected_routes())
+def test_it_refuses_keys_without_the_scope(server: Server, make_key: Callable[..., str], method: str, path: str) -> None:
+    needed = {"/api/operations": "telemetry", "/api/metrics/query": "metrics"}.get(path, "admin")
+    others = [scope for scope in ("telemetry", "metrics", "jobs", "ask") if scope != needed]
+    with server.client(key=make_key(*others)) as client:
+        answer = client.request(method, path)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (403, "forbidden")
+    with server.client(key=make_key("admin")) as client:
+        assert client.request(method, path).status_code not in (401, 403)
+
+
+def test_it_never_falls_back_from_a_bad_key_to_the_browsers_session(ui: Server, session: str) -> None:
+    with ui.client(session) as client:
+        assert client.get("/api/openapi.json").status_code == 200
+        assert client.get("/api/openapi.json", headers={"authorization": "Bearer x"}).status_code == 401
+
+
+def test_it_takes_no_telemetry_from_a_browsers_session(ui: Server, session: str) -> None:
+    with ui.client(session) as client:
+        assert client.post("/api/operations", json={"operations": []}).status_code == 401
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/api/operations"), ("DELETE", "/api/metrics/query"), ("POST", "/api/ai/health/")])
+def test_it_answers_a_wrong_method_in_json(server: Server, method: str, path: str) -> None:
+    with server.client() as client:
+        answer = client.request(method, path)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (405, "method_not_allowed")
+
+
+def test_it_shows_its_description_as_a_page_without_any_other_site(ui: Server, session: str) -> None:
+    with ui.client(session) as client:
+        page = client.get("/api/docs")
+        schema = client.get("/api/openapi.json").json()
+    assert page.headers["content-type"].startswith("text/html")
+    for path in schema["paths"]:
+        assert path in page.text
+    for name in schema["components"]["schemas"]:
+        assert f'id="{name}"' in page.text
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+    assert "<script" not in page.text
