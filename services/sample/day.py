@@ -6,7 +6,7 @@ from math import isnan
 import numpy as np
 import pandas as pd
 
-from services.sample.cast import COHORTS, FAILURES, MODULES, Model, Module
+from services.sample.cast import COHORTS, FAILURES, MODULES, Module
 from services.sample.plan import SILENT_HOURS, Plan
 
 Record = dict[str, object]
@@ -16,7 +16,7 @@ Random = np.random.Generator
 HOURS = np.array([2, 1, 1, 1, 1, 2, 6, 18, 48, 78, 92, 86, 60, 72, 90, 88, 74, 52, 30, 24, 20, 16, 9, 4], dtype=float)
 STAGING = 0.06
 SPIKE_MODULE, SPIKE_FACTOR = "project_central", 12
-OUTAGE_PROVIDER, BURST_S, BURST_RETRIES, TIMEOUT_S = "anthropic", 25 * 60, 3, 60.0
+OUTAGE_PROVIDER, BURST_S, BURST_RETRIES, TIMEOUT_S = "anthropic", 35 * 60, 3, 60.0
 LONGEST_S = 120.0
 SLOW_SHARE = 0.02
 RATED_SHARE = 0.45
@@ -55,7 +55,7 @@ def _module(module: Module, plan: Plan, age: int, random: Random) -> pd.DataFram
     model = random.choice(len(module.models), size=count, p=[weight for _, weight in module.models])
     calls["provider"] = np.array([one.provider for one, _ in module.models], dtype=object)[model]
     calls["model"] = np.array([one.name for one, _ in module.models], dtype=object)[model]
-    _weigh(calls, module, [one for one, _ in module.models], model, plan.spike(), random)
+    _weigh(calls, module, model, plan.spike(), random)
     return calls
 
 
@@ -92,9 +92,9 @@ def _sittings(module: Module, plan: Plan, age: int, count: int, random: Random) 
     )
 
 
-def _weigh(calls: pd.DataFrame, module: Module, models: list[Model], which: np.ndarray, spike: tuple[float, float], random: Random) -> None:
+def _weigh(calls: pd.DataFrame, module: Module, which: np.ndarray, spike: tuple[float, float], random: Random) -> None:
     """Tokens, latency, errors and cache hits of a module's calls."""
-    count = len(calls)
+    count, models = len(calls), [model for model, _ in module.models]
     asked = random.lognormal(np.log(module.prompt), 0.45, count) + calls["turn"] * (module.answer + 120)
     if module.name == SPIKE_MODULE:
         asked = asked.where(~calls["started_at"].between(*spike), asked * SPIKE_FACTOR)
@@ -173,7 +173,8 @@ def _sessions(calls: pd.DataFrame, random: Random) -> list[Record]:
     rated = random.random(len(told)) < RATED_SHARE
     picks = random.random((len(told), 2))
     records: list[Record] = []
-    for session, mood, is_rated, pick in zip(told.reset_index().to_dict("records"), moods.tolist(), rated.tolist(), picks.tolist(), strict=True):
+    rows = told.reset_index().to_dict("records")
+    for session, mood, is_rated, pick in zip(rows, moods.tolist(), rated.tolist(), picks.tolist(), strict=True):
         subject, topics = themes[session["module"]][session["theme"]]
         records.append(
             {

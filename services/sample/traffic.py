@@ -30,23 +30,24 @@ def generate(report: Report, stopping: Callable[[], bool], *, operations: int = 
             plan = Plan.drawn_up(days, operations, settings().reporting_zone)
             plans.save(connection, plan)
     while plan.state == "arriving" and not stopping():
-        sent = _send(plan, draw(plan, plan.done))
-        if sent is None:
+        day = draw(plan, plan.done)
+        done = plans.advanced(plan)
+        while not (sent := _send(done, day)) and not stopping():
             time.sleep(PAUSE_S)
-            continue
-        plan = sent
-        report(plan.done, plan.days, f"{plan.day(plan.done - 1):%d %B %Y}")
+        if sent:
+            plan = done
+            report(plan.done, plan.days, f"{plan.day(plan.done - 1):%d %B %Y}")
     return {"days": plan.done, "of": plan.days, "state": plan.state}
 
 
-def _send(plan: Plan, day: Day) -> Plan | None:
-    """The plan with this day done; None while the inbox is full."""
-    done = plans.advanced(plan)
+def _send(done: Plan, day: Day) -> bool:
+    """Whether the day, and the plan that says it is done, are in; not while the inbox is full."""
     try:
         with transaction() as connection:
-            accept(connection, "operations", day.operations, source=SOURCE, door=DOOR)
+            # The few go first: the many alone may fill the smallest inbox, and then nothing would ever follow them.
             accept(connection, "sessions", day.sessions, source=SOURCE, door=DOOR)
+            accept(connection, "operations", day.operations, source=SOURCE, door=DOOR)
             plans.save(connection, done)
     except TooMuch:
-        return None
-    return done
+        return False
+    return True

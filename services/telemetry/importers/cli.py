@@ -75,7 +75,7 @@ def _tell_rejections(outcome: Imported, report: Report) -> None:
 
 def _tell_result(outcome: Imported, result: settled.Settled, no_wait: bool) -> None:
     if result.waiting and not no_wait:
-        say(f"{result.waiting:,} rows wait and nothing moves: no worker is running (python -m workers). The rows are safe and count once it does.")
+        say(f"{result.waiting:,} rows wait and nothing moves: no worker is running. The rows are safe and will count when one does.")
     waiting = f", {result.waiting:,} waiting" if result.waiting else ""
     print(
         f"{outcome.read:,} rows read: {outcome.accepted:,} accepted, {outcome.rejected:,} rejected;"

@@ -1,6 +1,6 @@
 """A column's raw cells into a field's values, a whole chunk at a time.
 
-Each converter takes what a CSV or JSON cell can be and gives the value, None for blank, or raises Unreadable with the reason.
+Each converter takes what a CSV or JSON cell can be and gives the value, None for blank, or raises CellError with the reason.
 The validation of ranges and lengths is the inbox's; here only writing becomes meaning.
 """
 
@@ -18,7 +18,7 @@ WHOLE = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_toke
 TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-class Unreadable(ValueError):
+class CellError(ValueError):
     """A cell that means nothing in its field."""
 
 
@@ -26,14 +26,14 @@ def convert(cells: Sequence[object], one: Convert) -> tuple[list[object], Faults
     """The values of a column, and index → reason of the cells that mean nothing."""
     try:
         return [one(cell) for cell in cells], {}
-    except Unreadable:
+    except CellError:
         pass
     values: list[object] = []
     faults: Faults = {}
     for index, cell in enumerate(cells):
         try:
             values.append(one(cell))
-        except Unreadable as error:
+        except CellError as error:
             values.append(None)
             faults[index] = str(error)
     return values, faults
@@ -60,7 +60,7 @@ def text(cell: object) -> object:
     if cell is None:
         return None
     if isinstance(cell, bool) or not isinstance(cell, (int, float)):
-        raise Unreadable(f"{_shown(cell)} is not text")
+        raise CellError(f"{_shown(cell)} is not text")
     return str(cell)
 
 
@@ -74,18 +74,18 @@ def whole(cell: object) -> object:
         value = number(cell)
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    raise Unreadable(f"{_shown(cell)} is not a whole number")
+    raise CellError(f"{_shown(cell)} is not a whole number")
 
 
 def number(cell: object) -> object:
     if cell in BLANK:
         return None
     if isinstance(cell, bool):
-        raise Unreadable(f"{_shown(cell)} is not a number")
+        raise CellError(f"{_shown(cell)} is not a number")
     try:
         return float(cell)  # type: ignore[arg-type]
     except (ValueError, TypeError, OverflowError):
-        raise Unreadable(f"{_shown(cell)} is not a number") from None
+        raise CellError(f"{_shown(cell)} is not a number") from None
 
 
 def amount(cell: object) -> object:
@@ -99,7 +99,7 @@ def truth(cell: object) -> object:
         return cell if isinstance(cell, bool) else None
     known = TRUTHS.get(str(cell).strip().lower())
     if known is None:
-        raise Unreadable(f"{_shown(cell)} is neither true nor false")
+        raise CellError(f"{_shown(cell)} is neither true nor false")
     return known
 
 
@@ -109,13 +109,13 @@ def topics(cell: object) -> object:
         return [part.strip() for part in cell.split(";") if part.strip()] or None
     if cell is None or isinstance(cell, list):
         return cell
-    raise Unreadable(f"{_shown(cell)} is not a list of topics")
+    raise CellError(f"{_shown(cell)} is not a list of topics")
 
 
 def _milliseconds(factor: float) -> Convert:
     def read(cell: object) -> object:
         value = number(cell)
-        return None if value is None else cast(float, value) * factor
+        return None if value is None else cast("float", value) * factor
 
     return read
 
@@ -128,10 +128,10 @@ def _translate(values: dict[str, Value]) -> Convert:
         if written not in values:
             if not written:
                 return None
-            raise Unreadable(f"{_shown(cell)} is not among the values of the map ({', '.join(values)})")
+            raise CellError(f"{_shown(cell)} is not among the values of the map ({', '.join(values)})")
         value = values[written]
         if isinstance(value, Reject):
-            raise Unreadable(value.reject)
+            raise CellError(value.reject)
         return value
 
     return read
@@ -141,18 +141,22 @@ def _moment(times: Times) -> Convert:
     if times.format in EPOCH_SECONDS or times.format in OFFSET_SECONDS:
         return _since(times.origin or EPOCH, (EPOCH_SECONDS | OFFSET_SECONDS)[times.format])
     zone = UTC if times.zone == "UTC" else times.tzinfo
-    parse = datetime.fromisoformat if times.format == "iso" else lambda cell: datetime.strptime(cell, times.format)
+    parse = datetime.fromisoformat if times.format == "iso" else _pattern(times.format)
 
     def read(cell: object) -> object:
         if cell in BLANK:
             return None
         try:
-            moment = parse(cast(str, cell))
+            moment = parse(cast("str", cell))
         except (ValueError, TypeError):
-            raise Unreadable(f"{_shown(cell)} is not a time written as {times.format}") from None
+            raise CellError(f"{_shown(cell)} is not a time written as {times.format}") from None
         return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
     return read
+
+
+def _pattern(pattern: str) -> Callable[[str], datetime]:
+    return lambda cell: datetime.strptime(cell, pattern)  # noqa: DTZ007 — the map's zone is added where the pattern has none
 
 
 def _since(origin: datetime, seconds: float) -> Convert:
@@ -164,7 +168,7 @@ def _since(origin: datetime, seconds: float) -> Convert:
         try:
             return origin + timedelta(microseconds=float(cell) * microseconds)  # type: ignore[arg-type]
         except (ValueError, TypeError, OverflowError):
-            raise Unreadable(f"{_shown(cell)} is not a time since {origin.isoformat()}") from None
+            raise CellError(f"{_shown(cell)} is not a time since {origin.isoformat()}") from None
 
     return read
 

@@ -11,7 +11,7 @@ from services.db import transaction
 from services.errors import BadInput, TooMuch, Unavailable
 from services.telemetry.importers.mapping import ROW, Mapping
 from services.telemetry.importers.maps import Map
-from services.telemetry.importers.rows import Row, chunks, read
+from services.telemetry.importers.rows import chunks, read
 from services.telemetry.importers.texts import blocks, open_file
 from services.telemetry.inbox import Receipt, accept
 from services.telemetry.records import Rejection
@@ -36,6 +36,13 @@ class Imported:
     first_rejections: list[Rejection] = field(default_factory=list)
     fault: str | None = None
 
+    def add(self, read: int, accepted: int, rejections: list[Rejection]) -> None:
+        self.read += read
+        self.accepted += accepted
+        self.rejected += len(rejections)
+        self.unreadable += sum(rejection.field == ROW for rejection in rejections)
+        self.first_rejections += rejections[: FIRST_SHOWN - len(self.first_rejections)]
+
 
 def import_file(path: Path, plan: Map, *, refuse: Callable[[list[Rejection]], None], say: Say, progress: Progress) -> Imported:
     """Send the rows of a file to the inbox; rejections go to `refuse` chunk by chunk.
@@ -56,7 +63,10 @@ def import_file(path: Path, plan: Map, *, refuse: Callable[[list[Rejection]], No
             for chunk in chunks(rows):
                 records = mapping.records(chunk, outcome.read + 1 if outcome else 1)
                 outcome = outcome or Imported(_open(path, plan))
-                _send(outcome, plan, records, chunk, mapping, refuse, say)
+                receipt = _accept(outcome, plan, records, say)
+                told = [replace(one, raw=mapping.raw(chunk[one.position - outcome.read - 1])) for one in receipt.rejections]
+                refuse(told)
+                outcome.add(len(chunk), receipt.accepted, told)
                 progress(outcome.read, consumed)
         except BadInput as error:
             if outcome is None:
@@ -76,28 +86,6 @@ def _open(path: Path, plan: Map) -> int:
                 {"file_name": path.name, "source": plan.source, "noun": plan.noun},
             ).scalar_one()
         )
-
-
-def _send(
-    outcome: Imported,
-    plan: Map,
-    records: list[object],
-    chunk: list[Row],
-    mapping: Mapping,
-    refuse: Callable[[list[Rejection]], None],
-    say: Say,
-) -> None:
-    """One chunk, and what became of it booked in the database and in `outcome`."""
-    receipt = _accept(outcome, plan, records, say)
-    rejections = [
-        replace(rejection, raw=mapping.raw(chunk[rejection.position - outcome.read - 1])) for rejection in receipt.rejections
-    ]
-    refuse(rejections)
-    outcome.read += len(chunk)
-    outcome.accepted += receipt.accepted
-    outcome.rejected += len(rejections)
-    outcome.unreadable += sum(rejection.field == ROW for rejection in rejections)
-    outcome.first_rejections += rejections[: FIRST_SHOWN - len(outcome.first_rejections)]
 
 
 def _accept(outcome: Imported, plan: Map, records: list[object], say: Say) -> Receipt:
@@ -130,10 +118,7 @@ def _booked(connection: Connection, outcome: Imported) -> Receipt | None:
     if accepted + rejected == outcome.read:
         return None
     kept = connection.execute(
-        text(
-            "select position, field, reason, raw from telemetry_rejected"
-            " where import_id = :id and position > :read order by position"
-        ),
+        text("select position, field, reason, raw from telemetry_rejected where import_id = :id and position > :read order by position"),
         {"id": outcome.import_id, "read": outcome.read},
     )
     return Receipt(accepted - outcome.accepted, [Rejection(*row) for row in kept])

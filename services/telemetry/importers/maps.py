@@ -109,6 +109,12 @@ class Map(_Part):
                     raise ValueError(f"{part}: '{field}' cannot be set; {hint}")
         if "started_at" not in self.columns:
             raise ValueError("columns: started_at is missing; every record needs its time")
+        if self.format == "csv" and any(isinstance(column, Count) for column in self.columns.values()):
+            raise ValueError("columns: only JSON has lists to count")
+        return self
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
         for field in self.values.keys() | self.units.keys():
             if field not in self.columns:
                 raise ValueError(f"'{field}' has values or units but no column")
@@ -117,8 +123,6 @@ class Map(_Part):
         for field in self.units:
             if field not in DURATIONS:
                 raise ValueError(f"units: '{field}' is not a duration ({', '.join(DURATIONS)})")
-        if self.format == "csv" and any(isinstance(column, Count) for column in self.columns.values()):
-            raise ValueError("columns: only JSON has lists to count")
         return self
 
 
@@ -152,7 +156,7 @@ def _words(error: ValidationError) -> str:
         # A union tells one problem for each of its members, under the same key of the file.
         key = ".".join(str(part) for part in problem["loc"][:3] if part not in ("str", "Count", "[key]"))
         reason = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
-        if problem["loc"][-1] == "[key]":
+        if problem["loc"][-1:] == ("[key]",):
             reason = "YAML does not read this key as text: put it in quotes"
         problems.setdefault(key, reason)
     return "; ".join(f"{key}: {reason}" if key else reason for key, reason in list(problems.items())[:5])

@@ -20,11 +20,11 @@ class Settled:
     waiting: int
 
 
-def wait(import_id: int, patience_s: float = PATIENCE_S) -> Settled:
-    """Until every accepted row is moved, or nothing moved for `patience_s`."""
+def wait(import_id: int) -> Settled:
+    """Until every accepted row is moved, or nothing moved for PATIENCE_S seconds."""
     before = state(import_id)
     moved_at = time.monotonic()
-    while before.waiting and time.monotonic() - moved_at < patience_s:
+    while before.waiting and time.monotonic() - moved_at < PATIENCE_S:
         time.sleep(POLL_S)
         now = state(import_id)
         if now != before:

@@ -69,10 +69,10 @@ def lines(texts: Iterator[str]) -> Iterator[str]:
 def _bytes(file: BufferedReader, tell: Tell) -> Iterator[bytes]:
     """Blocks of (unzipped) bytes, then one empty block."""
     zipped = file.peek(2)[:2] == GZIP_MAGIC
-    stream = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if zipped else file
+    stream = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if zipped else file
     while True:
         try:
-            data = stream.read(BLOCK) if not zipped else cast(gzip.GzipFile, stream).read1(BLOCK)
+            data = stream.read(BLOCK) if not zipped else cast("gzip.GzipFile", stream).read1(BLOCK)
         except EOFError:
             raise BadInput("the gzip file is truncated: its end is missing") from None
         except (gzip.BadGzipFile, zlib.error) as error:
