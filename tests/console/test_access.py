@@ -47,7 +47,6 @@ def test_it_refuses_everybody_without_a_good_key(server: Server, make_key: Calla
     wrong = [
         "",
         "Bearer",
-        "Bearer ",
         "Bearer x",
         f"Basic {good}",
         good,
