@@ -50,6 +50,11 @@ class JobWorker(Worker):
     def stop_requested(self) -> bool:
         return self._shutdown_requested_date is not None
 
+    def register_birth(self) -> None:
+        """The name is this process's own: what an earlier life of it left in Redis is no namesake."""
+        self.connection.delete(self.key)
+        super().register_birth()
+
     def subscribe(self) -> None:
         """No control channel: nothing is steered through Redis, and no thread is alive when the worker forks."""
 
@@ -115,7 +120,7 @@ def _work_once(queue_name: str, process: Process) -> bool:
     """One life of an RQ worker; True when it ended because it was asked to."""
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
-    redis = queues.connect()
+    redis = queues.connect(timeout_s=WORKER_TTL_S)  # longer than RQ blocks
     try:
         _wait_for(redis, process)
         worker = JobWorker(queues.queue(redis, queue_name), process)

@@ -1,0 +1,94 @@
+import pytest
+from sqlalchemy import text
+
+from services.db import transaction
+from services.jobs import Job, cancel, claim, enqueue, get, reconcile
+from services.jobs.claim import Fenced
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def claimed(job_id: int | None = None, **told: object) -> Job:
+    with transaction() as connection:
+        job_id = job_id or enqueue(connection, "housekeeping", queue="default", **told)  # type: ignore[arg-type]
+        assert job_id is not None
+        connection.execute(text("update jobs set run_at = now() where id = :id"), {"id": job_id})
+        job = claim.claim(connection, job_id, "tester")
+    assert job is not None
+    return job
+
+
+def expire() -> None:
+    with transaction() as connection:
+        connection.execute(text("update jobs set lease_until = now() - interval '1 second' where state = 'running'"))
+
+
+def rescued() -> list[tuple[int, str]]:
+    with transaction() as connection:
+        return [(job.id, decision.state) for job, decision in reconcile.rescue(connection)]
+
+
+def outcomes(job: Job) -> list[str | None]:
+    with transaction() as connection:
+        return list(
+            connection.execute(text("select outcome from job_attempts where job_id = :id order by attempt"), {"id": job.id}).scalars()
+        )
+
+
+def test_it_leaves_a_job_that_is_alive_alone() -> None:
+    job = claimed()
+
+    assert rescued() == []
+    with transaction() as connection:
+        assert get(connection, job.id) == job
+
+
+def test_it_puts_a_job_back_whose_worker_vanished_and_fences_the_zombie() -> None:
+    job = claimed()
+    expire()
+
+    assert rescued() == [(job.id, "retry")]
+    assert outcomes(job) == ["lost"]
+    with transaction() as connection:
+        after = get(connection, job.id)
+    assert (after.state, after.lease_token, after.dispatched_at, after.error_class) == ("retry", None, None, "Lost")
+    with pytest.raises(Fenced), transaction() as connection:
+        claim.finish(connection, job)
+
+
+def test_it_buries_a_job_after_three_losses_in_a_row() -> None:
+    job = claimed(max_attempts=10)
+    decided = []
+    for _ in range(3):
+        expire()
+        decided += rescued()
+        job = claimed(job.id) if decided[-1][1] == "retry" else job
+
+    assert [state for _, state in decided] == ["retry", "retry", "dead"]
+    with transaction() as connection:
+        assert get(connection, job.id).finished_at is not None
+
+
+def test_it_buries_a_job_whose_attempts_are_used_up() -> None:
+    claimed(max_attempts=1)
+    expire()
+
+    assert [state for _, state in rescued()] == ["dead"]
+
+
+def test_it_does_not_try_again_what_was_asked_to_stop() -> None:
+    job = claimed()
+    with transaction() as connection:
+        cancel(connection, job.id)
+    expire()
+
+    assert rescued() == [(job.id, "cancelled")]
+    assert outcomes(job) == ["lost"]
+
+
+def test_it_works_alone() -> None:
+    with transaction() as first, transaction() as second:
+        assert reconcile.alone(first)
+        assert not reconcile.alone(second)
+    with transaction() as connection:
+        assert reconcile.alone(connection)
