@@ -21,20 +21,26 @@ class Settled:
 
 
 def wait(import_id: int) -> Settled:
-    """Until every accepted row is moved, or nothing moved for PATIENCE_S seconds."""
-    before = state(import_id)
+    """Until every accepted row is moved, or nothing moved for PATIENCE_S seconds, be it ours or what waits before it."""
+    seen = _look(import_id)
     moved_at = time.monotonic()
-    while before.waiting and time.monotonic() - moved_at < PATIENCE_S:
+    while seen[0].waiting and time.monotonic() - moved_at < PATIENCE_S:
         time.sleep(POLL_S)
-        now = state(import_id)
-        if now != before:
-            before, moved_at = now, time.monotonic()
-    return before
+        now = _look(import_id)
+        if now != seen:
+            seen, moved_at = now, time.monotonic()
+    return seen[0]
 
 
 def state(import_id: int) -> Settled:
+    return _look(import_id)[0]
+
+
+def _look(import_id: int) -> tuple[Settled, int | None]:
+    """How far an import is, and the head of the inbox."""
     with transaction() as connection:
-        accepted, moved, duplicates = connection.execute(
-            text("select accepted, moved, duplicates from telemetry_imports where id = :id"), {"id": import_id}
+        accepted, moved, duplicates, head = connection.execute(
+            text("select accepted, moved, duplicates, (select min(id) from telemetry_inbox) from telemetry_imports where id = :id"),
+            {"id": import_id},
         ).one()
-    return Settled(new=moved, duplicates=duplicates, waiting=accepted - moved - duplicates)
+    return Settled(new=moved, duplicates=duplicates, waiting=accepted - moved - duplicates), head
