@@ -16,7 +16,7 @@ Import = Callable[..., int]
 
 
 @pytest.fixture
-def run_import(database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Import:  # noqa: ARG001 — it must be there first
+def run_import(database: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Import:
     """`python -m services import FILE --map MAP …`, then everything moved; answers the exit code."""
     monkeypatch.chdir(tmp_path)
 

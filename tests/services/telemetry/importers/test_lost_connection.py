@@ -54,7 +54,7 @@ class Cutter:
 
 
 @pytest.fixture
-def cutter(database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cutter]:  # noqa: ARG001 — a fixture may not use usefixtures
+def cutter(database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cutter]:
     told = settings().database_url
     assert told is not None
     url = make_url(told.get_secret_value())
