@@ -23,10 +23,16 @@ from services.db.migrate import upgrade
 from services.errors import BinnacleError, Unavailable
 from services.settings import settings
 
-LEAN = {"MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+LEAN = {
+    "MALLOC_ARENA_MAX": "2",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONUNBUFFERED": "1",
+}
 
 
-class Stopped(Exception):  # noqa: N818 - a request, not an error
+class Stopped(Exception):
     """Somebody asked the console to end."""
 
 
@@ -124,7 +130,9 @@ class Launcher:
     def _order_sample(self) -> None:
         """Have sample traffic generated, once, where nothing has arrived yet; it arrives while the console is up."""
         with transaction() as connection:
-            empty = connection.execute(text("select not exists (select from series) and not exists (select from telemetry_inbox)")).scalar_one()
+            empty = connection.execute(
+                text("select not exists (select from series) and not exists (select from telemetry_inbox)")
+            ).scalar_one()
             if empty and jobs.enqueue(connection, "sample.generate", queue="default", dedupe_key="sample.generate") is not None:
                 say("Sample traffic will arrive in the background (SAMPLE_DATA=no starts empty).")
 

@@ -78,7 +78,8 @@ class Postgres:
         made = subprocess.run(
             [str(self.binary("initdb")), f"--pgdata={self.data}", f"--username={SUPERUSER}", f"--pwfile={pwfile}",
              "--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-locale"],
-            capture_output=True, text=True, check=False, cwd="/", **self._identity(),
+            capture_output=True, text=True, check=False,
+            cwd="/", user=self.user, group=_group(self.user), extra_groups=[] if self.user else None,
         )  # fmt: skip
         pwfile.unlink()
         if made.returncode:
@@ -129,12 +130,6 @@ class Postgres:
             (copied / "complete").touch()
         return installed
 
-    def _identity(self) -> dict[str, object]:
-        if not self.user:
-            return {}
-        entry = pwd.getpwnam(self.user)
-        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-
 
 @dataclass(frozen=True, slots=True)
 class Valkey:
@@ -163,6 +158,10 @@ class Valkey:
         return kept_port(self.folder / "port")
 
 
+def _group(user: str | None) -> int | None:
+    return pwd.getpwnam(user).pw_gid if user else None
+
+
 def postgres_answers(url: str) -> bool:
     """Whether a Postgres takes connections at `url`."""
     try:
@@ -185,7 +184,7 @@ def redis_answers(url: str) -> bool:
 
 def _valkey_server() -> Path:
     try:
-        return get_binary_path()
+        return Path(get_binary_path())
     except ValkeyBinaryNotFoundError as error:
         raise Unavailable(f"There is no embedded Valkey for this machine; set REDIS_URL to a Redis of your own. ({error})") from error
 

@@ -50,7 +50,9 @@ def check_postgres(url: str) -> None:
             cursor.execute("select default_version from pg_available_extensions where name = 'vector'")
             found = cursor.fetchone()
             if found is None:
-                raise BadInput("The Postgres at DATABASE_URL has no pgvector: install the extension 'vector' (0.7 or newer) on that server.")
+                raise BadInput(
+                    "The Postgres at DATABASE_URL has no pgvector: install the extension 'vector' (0.7 or newer) on that server."
+                )
             if tuple(int(part) for part in found[0].split(".")[:2]) < LEAST_PGVECTOR:
                 raise BadInput(f"The Postgres at DATABASE_URL has pgvector {found[0]}: version 0.7 or newer is needed.")
             try:

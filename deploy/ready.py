@@ -25,7 +25,9 @@ def wait_until_ready(settings: Settings, manager: Supervisor, since: object, sto
     missing = list(_missing(settings, since))
     while missing and not stopping():
         if time.monotonic() > deadline:
-            raise Unavailable(f"'{missing[0]}' did not get ready within {timeout_s:.0f} s. The end of its log:\n{log_tail(manager.folder, missing[0])}")
+            raise Unavailable(
+                f"'{missing[0]}' did not get ready within {timeout_s:.0f} s. The end of its log:\n{log_tail(manager.folder, missing[0])}"
+            )
         time.sleep(0.2)
         missing = list(_missing(settings, since))
 

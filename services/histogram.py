@@ -10,13 +10,14 @@ import numpy.typing as npt
 BUCKETS = 668
 GAMMA = 1.0202
 US_PER_MS = 1_000
-ESTIMATES_MS: npt.NDArray[np.float64] = 2 * GAMMA ** np.arange(BUCKETS) / (1 + GAMMA)
+ESTIMATES_MS = (2 * GAMMA ** np.arange(BUCKETS) / (1 + GAMMA)).astype(np.float64)
 
 
 def bucket_of(microseconds: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Bucket number of each duration."""
     milliseconds = np.maximum(microseconds, 1) / US_PER_MS
-    return np.clip(np.ceil(np.log(milliseconds) / np.log(GAMMA)), 0, BUCKETS - 1).astype(np.int64)
+    number: npt.NDArray[np.float64] = np.clip(np.ceil(np.log(milliseconds) / np.log(GAMMA)), 0, BUCKETS - 1)
+    return number.astype(np.int64)
 
 
 def as_sparse_texts(groups: npt.NDArray[np.int64], buckets: npt.NDArray[np.int64], size: int) -> list[str | None]:

@@ -1,7 +1,6 @@
 """The real parts tests stand on: Postgres and Valkey from their wheels, a database that starts empty, a whole console."""
 
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -34,14 +33,13 @@ def stack() -> Iterator[None]:
     postgres.prepare()
     valkey.prepare()
     postgres_port, valkey_port = free_port(), free_port()
-    identity = {"user": pwd.getpwnam(postgres.user).pw_uid} if postgres.user else {}
     servers = [
         subprocess.Popen(
             postgres.command(postgres_port, fsync="off", synchronous_commit="off", full_page_writes="off"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            **identity,
+            user=postgres.user,
         ),
         subprocess.Popen(valkey.command(valkey_port), stdout=subprocess.DEVNULL),
     ]
@@ -61,7 +59,7 @@ def stack() -> Iterator[None]:
 
 
 @pytest.fixture
-def empty(stack: None) -> Callable[[], None]:  # noqa: ARG001 - ordered after it
+def empty(stack: None) -> Callable[[], None]:
     """Call it to empty every table and the cache."""
 
     def run() -> None:

@@ -101,7 +101,9 @@ class Console:
     def command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """`python -m services …` on this console."""
         told = dict(os.environ) | self.environment | environment
-        return subprocess.run([sys.executable, "-m", "services", *arguments], cwd=ROOT, env=told, capture_output=True, text=True, check=True)
+        return subprocess.run(
+            [sys.executable, "-m", "services", *arguments], cwd=ROOT, env=told, capture_output=True, text=True, check=True
+        )
 
     def programs(self) -> Mapping[str, psutil.Process]:
         """The living processes by the name of their program, the process manager as 'supervisord'."""

@@ -12,9 +12,9 @@ from services.clock import utc_now
 from services.db import transaction
 from services.errors import BadInput
 from services.metrics.catalogue import DIMENSIONS, MEASURES, Measure
-from services.metrics.ranges import FINE, Period, resolve
-from services.metrics.sums import Where, distinct_counts, operation_sums, session_sums
 from services.metrics.freshness import as_of, zone_of
+from services.metrics.ranges import FINE, Period, resolve
+from services.metrics.sums import Split, Where, distinct_counts, operation_sums, session_sums
 
 MOST_ROWS = 200_000
 
@@ -51,9 +51,9 @@ def query(
         connection.execute(text("set transaction isolation level repeatable read, read only"))
         now, complete = as_of(connection)
         period, notes = resolve(start, end, interval, zone_of(connection), utc_now())
-        frame, priced_share, more = _measure(connection, chosen, period, by, filters)
+        frame, priced_share, more = _measure(connection, chosen, Split(period, by, filters))
         if compare:
-            before, _, _ = _measure(connection, chosen, period.previous(), by, filters)
+            before, _, _ = _measure(connection, chosen, Split(period.previous(), by, filters))
             frame = _beside(frame, before, list(by), [m.name for m in chosen], period)
     return Answer(frame, now, complete, priced_share, period.zone.key, tuple(dict.fromkeys(notes + more)))
 
@@ -85,34 +85,33 @@ def _splits(dimension: str, measure: Measure) -> bool:
     return measure.family in DIMENSIONS[dimension].families
 
 
-def _measure(
-    connection: Connection, chosen: Sequence[Measure], period: Period, by: Sequence[str], where: Where
-) -> tuple[pd.DataFrame, float | None, tuple[str, ...]]:
+def _measure(connection: Connection, chosen: Sequence[Measure], split: Split) -> tuple[pd.DataFrame, float | None, tuple[str, ...]]:
     """The measures of one period, the share of its operations that are priced, and notes."""
+    period, by = split.period, split.by
     keys = (["bucket"] if period.interval else []) + list(by)
     parts: list[pd.DataFrame] = []
     notes: list[str] = []
     needs = {need for measure in chosen if measure.family == "operation" for need in measure.needs}
     if needs:
-        extra = set() if "error_type" in (*by, *where) else {"n", "priced"}
-        parts.append(operation_sums(connection, period, by, where, needs | extra))
+        extra = set() if "error_type" in (*by, *split.where) else {"n", "priced"}
+        parts.append(operation_sums(connection, split, needs | extra))
     by_day = [measure for measure in chosen if measure.family != "operation"]
     if by_day and period.interval in FINE:
         notes.append("Users and sessions are counted by whole days; finer than that they are unknown.")
         by_day = []
     elif by_day and period.fine:
         notes.append("Users and sessions are counted by the whole days that the range touches.")
-    daily = replace(period, fine=False)
+    daily = replace(split, period=replace(period, fine=False))
     session_needs = {need for measure in by_day if measure.family == "session" for need in measure.needs}
     if session_needs:
-        parts.append(session_sums(connection, daily, by, where, session_needs | {"session_n"}))
+        parts.append(session_sums(connection, daily, session_needs | {"session_n"}))
     for kind in dict.fromkeys(measure.needs[0] for measure in by_day if measure.family == "distinct"):
-        counts, estimated = distinct_counts(connection, daily, by, where, kind)
+        counts, estimated = distinct_counts(connection, daily, kind)
         parts.append(counts)
         if estimated:
             notes.append("Distinct counts of this range are estimates (about 1 % off).")
     if not parts:
-        parts.append(operation_sums(connection, period, by, where, {"n"}))
+        parts.append(operation_sums(connection, split, {"n"}))
     sums = _grid(parts, period, keys)
     priced_share = _share(sums) if needs and "priced" in sums else None
     frame = sums[keys].copy()
@@ -166,7 +165,9 @@ def _beside(frame: pd.DataFrame, before: pd.DataFrame, by: list[str], measures: 
     """Previous values as measure_previous: on the same dimensions and, with an interval, on the bucket in the same place."""
     names = {measure: f"{measure}_previous" for measure in measures}
     if not period.interval:
-        return frame.merge(before.rename(columns=names), on=by, how="left") if by else pd.concat([frame, before.rename(columns=names)], axis=1)
+        return (
+            frame.merge(before.rename(columns=names), on=by, how="left") if by else pd.concat([frame, before.rename(columns=names)], axis=1)
+        )
     places = {bucket: place for place, bucket in enumerate(period.previous().buckets())}
     here = {bucket: place for place, bucket in enumerate(period.buckets())}
     then = before.rename(columns=names).assign(place=before["bucket"].map(places)).drop(columns="bucket")

@@ -10,6 +10,7 @@ import pandas as pd
 
 Family = Literal["operation", "session", "distinct"]
 Unit = Literal["count", "share", "usd", "ms", "tokens", "per_min", "rating", "s"]
+Better = Literal["up", "down"] | None
 Compute = Callable[[pd.DataFrame], pd.Series]
 
 NANO = Decimal(10) ** 9
@@ -22,7 +23,7 @@ class Measure:
     name: str
     label: str
     unit: Unit
-    better: Literal["up", "down"] | None
+    better: Better
     help: str
     family: Family
     needs: tuple[str, ...]
@@ -95,42 +96,63 @@ def _told(name: str, label: str, help_text: str) -> Measure:
     return Measure(name, label, "tokens", None, help_text, "operation", (name,), _sum(name), 0)
 
 
+def _measure(
+    name: str, label: str, unit: Unit, better: Better, needs: str, compute: Compute, told: str, empty: int | None = None
+) -> Measure:
+    """A measure over operations; `needs` are column names apart by spaces, `told` says what it means."""
+    return Measure(name, label, unit, better, told, "operation", tuple(needs.split()), compute, empty)
+
+
+def _of_sessions(
+    name: str, label: str, unit: Unit, better: Better, needs: str, compute: Compute, told: str, empty: int | None = None
+) -> Measure:
+    return Measure(name, label, unit, better, told, "session", tuple(needs.split()), compute, empty)
+
+
+def _distinct(name: str, label: str, kind: str, help_text: str) -> Measure:
+    return Measure(name, label, "count", "up", help_text, "distinct", (kind,), _sum(kind), 0)
+
+
 MEASURES: dict[str, Measure] = {
     measure.name: measure
     for measure in [
-        Measure("operations", "Operations", "count", None, "AI calls, whatever their outcome.", "operation", ("n",), _sum("n"), 0),
-        Measure("errors", "Errors", "count", "down", "Operations that ended in an error.", "operation", ("errors",), _sum("errors"), 0),
-        Measure("error_rate", "Error rate", "share", "down", "Errors over operations.", "operation", ("errors", "n"), _ratio("errors", "n")),
-        Measure("cached_share", "Cached share", "share", "up", "Operations answered from an application cache.", "operation",
-                ("cached", "n"), _ratio("cached", "n")),
-        Measure("cost", "Cost", "usd", "down", "What priced operations cost; unpriced ones are not in it.", "operation", ("cost_nano",), _dollars, 0),
-        Measure("cost_per_operation", "Cost per operation", "usd", "down", "Cost over the operations that have a price.", "operation",
-                ("cost_nano", "priced"), _dollars_per_operation),
-        Measure("priced_share", "Priced share", "share", "up", "Operations whose cost is known.", "operation", ("priced", "n"), _ratio("priced", "n")),
-        Measure("unpriced", "Unpriced", "count", "down", "Operations whose cost is unknown.", "operation", ("n", "priced"), _unpriced, 0),
+        _measure("operations", "Operations", "count", None, "n", _sum("n"), "AI calls, whatever their outcome.", 0),
+        _measure("errors", "Errors", "count", "down", "errors", _sum("errors"), "Operations that ended in an error.", 0),
+        _measure("error_rate", "Error rate", "share", "down", "errors n", _ratio("errors", "n"), "Errors over operations."),
+        _measure("cached_share", "Cached share", "share", "up", "cached n", _ratio("cached", "n"),
+                 "Operations answered from an application cache."),
+        _measure("cost", "Cost", "usd", "down", "cost_nano", _dollars,
+                 "What priced operations cost; unpriced ones are not in it.", 0),
+        _measure("cost_per_operation", "Cost per operation", "usd", "down", "cost_nano priced", _dollars_per_operation,
+                 "Cost over the operations that have a price."),
+        _measure("priced_share", "Priced share", "share", "up", "priced n", _ratio("priced", "n"), "Operations whose cost is known."),
+        _measure("unpriced", "Unpriced", "count", "down", "n priced", _unpriced, "Operations whose cost is unknown.", 0),
         _told("input_tokens", "Input tokens", "Tokens sent, cache tokens included."),
         _told("output_tokens", "Output tokens", "Tokens received, reasoning included."),
-        Measure("total_tokens", "Tokens", "tokens", None, "Input and output tokens.", "operation", ("input_tokens", "output_tokens"), _total_tokens, 0),
+        _measure("total_tokens", "Tokens", "tokens", None, "input_tokens output_tokens", _total_tokens,
+                 "Input and output tokens.", 0),
         _told("cache_read_tokens", "Cache read tokens", "Input tokens the provider read from its prompt cache."),
         _told("cache_write_tokens", "Cache write tokens", "Input tokens the provider wrote to its prompt cache."),
         _told("reasoning_tokens", "Reasoning tokens", "Output tokens spent on reasoning."),
-        Measure("latency_avg", "Average latency", "ms", "down", "Mean duration of operations that told theirs.", "operation",
-                ("latency_us", "latency_n"), _ratio("latency_us", "latency_n", 1e-3)),
+        _measure("latency_avg", "Average latency", "ms", "down", "latency_us latency_n", _ratio("latency_us", "latency_n", 1e-3),
+                 "Mean duration of operations that told theirs."),
         *_quantiles("latency", "Latency", "latency_hist", (50, 90, 95, 99)),
-        Measure("ttft_avg", "Average time to first token", "ms", "down", "Mean wait for the first token of streamed answers.", "operation",
-                ("ttft_us", "ttft_n"), _ratio("ttft_us", "ttft_n", 1e-3)),
+        _measure("ttft_avg", "Average time to first token", "ms", "down", "ttft_us ttft_n", _ratio("ttft_us", "ttft_n", 1e-3),
+                 "Mean wait for the first token of streamed answers."),
         *_quantiles("ttft", "Time to first token", "ttft_hist", (50, 95)),
-        Measure("throughput", "Throughput", "per_min", None, "Operations a minute.", "operation", ("n", "minutes"), _ratio("n", "minutes"), 0),
-        Measure("users", "Users", "count", "up", "Distinct users of operations.", "distinct", ("user",), _sum("user"), 0),
-        Measure("sessions", "Active sessions", "count", "up", "Distinct sessions with operations.", "distinct", ("session",), _sum("session"), 0),
-        Measure("sessions_started", "Sessions", "count", "up", "Sessions that began.", "session", ("session_n",), _sum("session_n"), 0),
-        Measure("session_users", "Session users", "count", "up", "Distinct users who began a session.", "distinct", ("session_user",), _sum("session_user"), 0),
-        Measure("session_duration", "Session duration", "s", None, "Mean time from a session's start to its end, where known.", "session",
-                ("duration_us", "duration_n"), _ratio("duration_us", "duration_n", 1e-6)),
-        Measure("session_messages", "Messages per session", "count", None, "Mean messages of sessions that told theirs.", "session",
-                ("messages", "messages_n"), _ratio("messages", "messages_n")),
-        Measure("session_rating", "Satisfaction", "rating", "up", "Mean rating, 1 to 5, of rated sessions.", "session", ("rating", "rated"), _ratio("rating", "rated")),
-        Measure("rated_share", "Rated share", "share", "up", "Sessions that were rated.", "session", ("rated", "session_n"), _ratio("rated", "session_n")),
+        _measure("throughput", "Throughput", "per_min", None, "n minutes", _ratio("n", "minutes"), "Operations a minute.", 0),
+        _distinct("users", "Users", "user", "Distinct users of operations."),
+        _distinct("sessions", "Active sessions", "session", "Distinct sessions with operations."),
+        _of_sessions("sessions_started", "Sessions", "count", "up", "session_n", _sum("session_n"), "Sessions that began.", 0),
+        _distinct("session_users", "Session users", "session_user", "Distinct users who began a session."),
+        _of_sessions("session_duration", "Session duration", "s", None, "duration_us duration_n", _ratio("duration_us", "duration_n", 1e-6),
+                     "Mean time from a session's start to its end, where known."),
+        _of_sessions("session_messages", "Messages per session", "count", None, "messages messages_n", _ratio("messages", "messages_n"),
+                     "Mean messages of sessions that told theirs."),
+        _of_sessions("session_rating", "Satisfaction", "rating", "up", "rating rated", _ratio("rating", "rated"),
+                     "Mean rating, 1 to 5, of rated sessions."),
+        _of_sessions("rated_share", "Rated share", "share", "up", "rated session_n", _ratio("rated", "session_n"),
+                     "Sessions that were rated."),
     ]
 }  # fmt: skip
 

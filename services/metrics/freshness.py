@@ -46,7 +46,9 @@ def trust(start: date, end: date) -> Trust:
             ),
             days,
         ).one()
-        priced = connection.execute(text("select sum(priced)::float / nullif(sum(n), 0) from rollup_day where day >= :start and day < :end"), days)
+        priced = connection.execute(
+            text("select sum(priced)::float / nullif(sum(n), 0) from rollup_day where day >= :start and day < :end"), days
+        )
         sample = connection.execute(text("select value ->> 'state' from console_state where key = 'sample'")).scalar()
         return Trust(
             as_of=waiting.as_of,
@@ -82,6 +84,8 @@ def values(dimension: str) -> list[str]:
     table, column = {"topic": ("rollup_session_day", "r.topic"), "error_type": ("rollup_error", "r.error_type")}.get(
         dimension, ("rollup_day", f"s.{dimension}")
     )
-    statement = f"select {column} from {table} r join series s on s.id = r.series_id where {column} <> '' group by 1 order by sum(r.n) desc, 1"  # noqa: S608
+    statement = (
+        f"select {column} from {table} r join series s on s.id = r.series_id where {column} <> '' group by 1 order by sum(r.n) desc, 1"  # noqa: S608
+    )
     with transaction() as connection:
         return list(connection.execute(text(statement)).scalars())

@@ -55,17 +55,17 @@ class Period:
 
     def minutes(self, bucket: pd.Timestamp, now: datetime) -> float:
         """Minutes of a bucket that lie inside the period and are over: the current one is not diluted by its future."""
-        start = max(bucket.to_pydatetime(), self.start)
-        end = min(self._bucket_end(bucket), self.end, now)
+        begin: datetime = bucket.to_pydatetime()
+        start, end = max(begin, self.start), min(self._bucket_end(begin), self.end, now)
         return max((end - start).total_seconds() / 60, 0.0)
 
-    def _bucket_end(self, bucket: pd.Timestamp) -> datetime:
-        day = bucket.date()
+    def _bucket_end(self, begin: datetime) -> datetime:
+        day = begin.date()
         match self.interval:
             case "15min":
-                return bucket.to_pydatetime() + QUARTER
+                return begin + QUARTER
             case "hour":
-                return bucket.to_pydatetime() + timedelta(hours=1)
+                return begin + timedelta(hours=1)
             case "week":
                 return day_start(day + timedelta(days=7), self.zone)
             case "month":
@@ -74,7 +74,9 @@ class Period:
                 return day_start(day + timedelta(days=1), self.zone)
 
 
-def resolve(start: date | datetime, end: date | datetime, interval: str | None, zone: ZoneInfo, now: datetime) -> tuple[Period, tuple[str, ...]]:
+def resolve(
+    start: date | datetime, end: date | datetime, interval: str | None, zone: ZoneInfo, now: datetime
+) -> tuple[Period, tuple[str, ...]]:
     """The period that answers, and notes on where it differs from what was asked. Raises BadInput on an impossible range."""
     if interval is not None and interval not in get_args(Interval):
         raise BadInput(f"Unknown interval '{interval}': use one of {', '.join(get_args(Interval))}.")
@@ -116,7 +118,9 @@ def _instant(moment: date | datetime, zone: ZoneInfo, name: str) -> datetime:
 def _bounded(period: Period) -> Period:
     step = {"15min": timedelta(minutes=15), "hour": timedelta(hours=1)}.get(period.interval or "", timedelta(days=1))
     if period.interval and (period.end - period.start) / step > MOST_BUCKETS:
-        raise BadInput(f"The range has more than {MOST_BUCKETS} buckets of '{period.interval}': choose a longer interval or a shorter range.")
+        raise BadInput(
+            f"The range has more than {MOST_BUCKETS} buckets of '{period.interval}': choose a longer interval or a shorter range."
+        )
     return period
 
 

@@ -118,5 +118,5 @@ def _add_errors(connection: Connection, operations: pd.DataFrame) -> None:
             "insert into rollup_error as e (day, series_id, error_type, n) values (:day, :series_id, :error_type, :n)"
             " on conflict (day, series_id, error_type) do update set n = e.n + excluded.n"
         ),
-        [row | {"day": row["day"].date()} for row in counts.to_dict("records")],
+        [{**row, "day": row["day"].date()} for row in counts.to_dict("records")],
     )

@@ -67,7 +67,9 @@ def _everything(report: Report) -> dict[str, object]:
 
 def _days_with_data(connection: Connection, zone: ZoneInfo) -> list[date]:
     """Local days that may hold operations (a stored UTC day touches two of them) or hold sessions."""
-    stored = connection.execute(text("select substring(inhrelid::regclass::text from '\\d{8}$')::date from pg_inherits where inhparent = 'operations'::regclass"))
+    stored = connection.execute(
+        text("select substring(inhrelid::regclass::text from '\\d{8}$')::date from pg_inherits where inhparent = 'operations'::regclass")
+    )
     touched: set[date] = set()
     for day in stored.scalars():
         midnight = day_start(day, ZoneInfo("UTC"))

@@ -58,7 +58,9 @@ on conflict (day, series_id, topic) do update set
     messages_n = r.messages_n + excluded.messages_n, messages = r.messages + excluded.messages,
     rated = r.rated + excluded.rated, rating = r.rating + excluded.rating
 """
-EMPTIED = "delete from rollup_session_day r using session_changes c where r.n = 0 and (r.day, r.series_id, r.topic) = (c.day, c.series_id, c.topic)"
+EMPTIED = """
+delete from rollup_session_day r using session_changes c where r.n = 0 and (r.day, r.series_id, r.topic) = (c.day, c.series_id, c.topic)
+"""
 USERS = """
 select day, series_id, user_key, sum(n) as balance from session_changes
 where topic = '' and user_key is not null group by 1, 2, 3 having sum(n) <> 0

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from services.clock import FINE_REACH, day_start, utc_now
 from services.db import transaction
-from services.rollups.cells import COUNTS, SUMS
+from services.rollups.cells import COUNTS, KEYS, SUMS
 from services.rollups.state import lock, zone_of
 
 EXAMPLES = 20
@@ -37,8 +37,8 @@ def verify(start: date, end: date) -> dict[str, object]:
         day = "(started_at at time zone :zone)::date"
         quarter = "date_bin('15 minutes', started_at, timestamptz '2000-01-01 00:00:00+00')"
         found = [
-            _cells(connection, "rollup_day", "day", day, "c.day >= :first and c.day < :last", bounds),
-            _cells(connection, "rollup_15m", "bucket", quarter, "c.bucket >= :start and c.bucket < :end", fine),
+            _cells(connection, "rollup_day", day, bounds),
+            _cells(connection, "rollup_15m", quarter, fine),
             _errors(connection, day, bounds),
             _distinct(connection, day, bounds),
         ]
@@ -66,8 +66,10 @@ def _whole_hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-def _cells(connection: Connection, table: str, key: str, bucket: str, chosen: str, bounds: dict[str, object]) -> tuple[int, list[object]]:
+def _cells(connection: Connection, table: str, bucket: str, bounds: dict[str, object]) -> tuple[int, list[object]]:
     """Sums of raw rows against cells, both ways: what is missing, what is too much, what is different."""
+    key = KEYS[table]
+    first, last = (":start", ":end") if key == "bucket" else (":first", ":last")
     columns = (*COUNTS, *SUMS)
     statement = f"""
         with raw as (
@@ -76,11 +78,12 @@ def _cells(connection: Connection, table: str, key: str, bucket: str, chosen: st
         ), cells as (
             select {key}, series_id, {", ".join(columns)},
                    {IN_HISTOGRAM.format(name="latency_hist")} as latency_in_hist, {IN_HISTOGRAM.format(name="ttft_hist")} as ttft_in_hist
-            from {table} c where {chosen}
+            from {table} where {key} >= {first} and {key} < {last}
         )
         select {key}, series_id, to_jsonb(raw) - array['{key}', 'series_id'] as raw,
                to_jsonb(cells) - array['{key}', 'series_id', 'latency_in_hist', 'ttft_in_hist'] as cell,
-               latency_in_hist is distinct from coalesce(raw.latency_n, 0) or ttft_in_hist is distinct from coalesce(raw.ttft_n, 0) as bad_hist
+               latency_in_hist is distinct from coalesce(raw.latency_n, 0)
+                   or ttft_in_hist is distinct from coalesce(raw.ttft_n, 0) as bad_hist
         from raw full join cells using ({key}, series_id)
     """  # noqa: S608 - constant names only
     rows = connection.execute(text(statement), bounds).all()

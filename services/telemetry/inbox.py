@@ -94,7 +94,9 @@ def refuse_when_full(connection: Connection) -> None:
         raise TooMuch(f"{waiting} records wait for the workers already; nothing of this request was stored.", retry_after_s=10)
 
 
-def count(connection: Connection, source: str, door: str, *, accepted: int = 0, rejected: int = 0, duplicates: int = 0, late: int = 0) -> None:
+def count(
+    connection: Connection, source: str, door: str, *, accepted: int = 0, rejected: int = 0, duplicates: int = 0, late: int = 0
+) -> None:
     """Add to today's (UTC) intake counts of a source and door."""
     if not (accepted or rejected or duplicates or late):
         return

@@ -8,8 +8,11 @@ from sqlalchemy import Connection, text
 
 from services.db.copy import copy_rows
 
-COLUMNS = ("day", "id", "started_at", "series_id", "latency_us", "ttft_us", "input_tokens", "output_tokens", "cache_read_tokens",
-           "cache_write_tokens", "reasoning_tokens", "cost_nano", "price_version", "cached", "error_type", "user_key", "session_key")  # fmt: skip
+COLUMNS = (
+    "day", "id", "started_at", "series_id", "latency_us", "ttft_us",
+    "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
+    "cost_nano", "price_version", "cached", "error_type", "user_key", "session_key",
+)  # fmt: skip
 
 # The key is (day, id) because a partitioned table's key must hold its partition column. A second telling of the same call may
 # start just across midnight, so the neighbouring days are asked as well.
@@ -25,7 +28,9 @@ returning encode(uuid_send(id), 'hex')
 
 def ensure_partitions(connection: Connection, days: set[date]) -> None:
     """Create missing day partitions. Attached rather than created in place: that does not lock out readers."""
-    present = set(connection.execute(text("select inhrelid::regclass::text from pg_inherits where inhparent = 'operations'::regclass")).scalars())
+    present = set(
+        connection.execute(text("select inhrelid::regclass::text from pg_inherits where inhparent = 'operations'::regclass")).scalars()
+    )
     for day in sorted(days):
         name = f"operations_{day:%Y%m%d}"
         if name not in present:
@@ -38,11 +43,7 @@ def ensure_partitions(connection: Connection, days: set[date]) -> None:
 def insert_new(connection: Connection, operations: pd.DataFrame) -> pd.Series:
     """Insert rows (COLUMNS; `id` as 32 hex digits, no id twice) that were never stored; True for each that was new."""
     ensure_partitions(connection, set(operations["day"].unique()))
-    connection.execute(
-        text(
-            "create temp table if not exists new_operations (like operations including defaults) on commit delete rows"
-        )
-    )
+    connection.execute(text("create temp table if not exists new_operations (like operations including defaults) on commit delete rows"))
     copy_rows(connection, "new_operations", pa.Table.from_pandas(operations[list(COLUMNS)], preserve_index=False))
     connection.execute(text("set local enable_hashjoin = off"))  # hashing ninety days to look up a few keys is never right here
     connection.execute(text("set local enable_mergejoin = off"))

@@ -130,6 +130,10 @@ def _storable(name: str) -> str:
 
 def contradiction(record: Mapping[str, object], now: datetime) -> Fault | None:
     """(field, reason) where two fields, or a field and the clock, cannot both be right."""
+    return _wrong_time(record, now) or _wrong_part(record, "cache", "input_tokens") or _wrong_part(record, "reasoning", "output_tokens")
+
+
+def _wrong_time(record: Mapping[str, object], now: datetime) -> Fault | None:
     started_at = cast(datetime, record["started_at"])
     if started_at > now + CLOCK_SKEW:
         return "started_at", f"lies in the future ({started_at.isoformat()})"
@@ -141,17 +145,20 @@ def contradiction(record: Mapping[str, object], now: datetime) -> Fault | None:
             return "ended_at", "lies before started_at"
         if ended_at > now + CLOCK_SKEW:
             return "ended_at", f"lies in the future ({ended_at.isoformat()})"
-    kept = cast(int, record.get("cache_read_tokens") or 0) + cast(int, record.get("cache_write_tokens") or 0)
-    input_tokens = cast(int | None, record.get("input_tokens"))
-    if kept and (input_tokens is None or kept > input_tokens):
-        told = "input_tokens is not told" if input_tokens is None else f"input_tokens is {input_tokens}"
-        return "cache_read_tokens", f"cache tokens ({kept}) are part of the input, but {told}"
-    reasoning = cast(int, record.get("reasoning_tokens") or 0)
-    output_tokens = cast(int | None, record.get("output_tokens"))
-    if reasoning and (output_tokens is None or reasoning > output_tokens):
-        told = "output_tokens is not told" if output_tokens is None else f"output_tokens is {output_tokens}"
-        return "reasoning_tokens", f"reasoning tokens ({reasoning}) are part of the output, but {told}"
     return None
+
+
+PARTS = {"cache": ("cache_read_tokens", "cache_write_tokens"), "reasoning": ("reasoning_tokens",)}
+
+
+def _wrong_part(record: Mapping[str, object], kind: str, whole: str) -> Fault | None:
+    """Cache tokens are part of the input and reasoning tokens of the output: a part cannot exceed its whole."""
+    part = sum(cast(int, record.get(name) or 0) for name in PARTS[kind])
+    total = cast(int | None, record.get(whole))
+    if not part or (total is not None and part <= total):
+        return None
+    told = f"{whole} is not told" if total is None else f"{whole} is {total}"
+    return PARTS[kind][0], f"{kind} tokens ({part}) are part of {whole}, but {told}"
 
 
 def as_text(raw: object) -> str:

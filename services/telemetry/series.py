@@ -20,7 +20,7 @@ def resolve(connection: Connection, rows: pd.DataFrame) -> pd.Series:
     ids = _known(connection, tuples)
     unknown = tuples[ids.isna()]
     if len(unknown):
-        _create(connection, _bounded(connection, tuples, unknown))
+        _create(connection, _bounded(connection, unknown))
         ids = _known(connection, tuples).fillna(_known(connection, _collapsed(tuples)))
     return pd.Series(ids.to_numpy(dtype="int64")[grouped.ngroup().to_numpy()], index=rows.index)
 
@@ -44,10 +44,14 @@ def _known(connection: Connection, tuples: pd.DataFrame) -> pd.Series:
     return ids
 
 
-def _bounded(connection: Connection, tuples: pd.DataFrame, unknown: pd.DataFrame) -> pd.DataFrame:
+def _bounded(connection: Connection, unknown: pd.DataFrame) -> pd.DataFrame:
     """The tuples to create: within each source's limit as they are, beyond it collapsed."""
     limit = settings().series_limit_per_source
-    live = dict(connection.execute(text("select source, count(*) from series where source = any(:sources) group by 1"), {"sources": sorted(set(unknown["source"]))}).all())
+    live: dict[str, int] = dict(
+        connection.execute(
+            text("select source, count(*) from series where source = any(:sources) group by 1"), {"sources": sorted(set(unknown["source"]))}
+        ).all()
+    )
     over = unknown.groupby("source").cumcount() + unknown["source"].map(lambda source: live.get(source, 0)) >= limit
     return pd.concat([unknown[~over], _collapsed(unknown[over])]).drop_duplicates()
 
@@ -75,7 +79,11 @@ def note_last(connection: Connection, operations: pd.DataFrame) -> None:
             " where id = :id and (last_operation_at is null or last_operation_at <= :at)"
         ),
         [
-            {"id": int(row.series_id), "at": row.started_at.to_pydatetime(), "error_type": None if pd.isna(row.error_type) else row.error_type}
+            {
+                "id": row.series_id,
+                "at": row.started_at.to_pydatetime(),
+                "error_type": None if pd.isna(row.error_type) else row.error_type,
+            }
             for row in last.itertuples()
         ],
     )

@@ -74,7 +74,7 @@ def percentile(values: pd.Series, q: int) -> float:
 def agree(answered: pd.Series, truth: dict[str, object]) -> None:
     for measure, value in truth.items():
         ours = answered[measure]
-        if value is None or pd.isna(value):  # type: ignore[call-overload]
+        if value is None or pd.isna(value):
             assert ours is None or pd.isna(ours), measure
         elif "_p" in measure and measure != "cost_per_operation" and "priced" not in measure:
             assert float(ours) == pytest.approx(float(str(value)), rel=0.0101), measure
@@ -200,7 +200,7 @@ def test_it_says_how_current_it_is() -> None:
     answer = metrics.query(["operations"], **WINDOW)  # type: ignore[arg-type]
     assert not answer.complete
     assert answer.frame["operations"].iloc[0] == 0
-    line = metrics.trust(**WINDOW)  # type: ignore[arg-type]
+    line = metrics.trust(**WINDOW)
     assert (line.waiting_rows, line.complete, line.sample_arriving) == (1, False, False)
     assert line.as_of == answer.as_of
 

@@ -12,10 +12,22 @@ from services.errors import BadInput
 from services.metrics.ranges import resolve
 
 NOW = datetime(2026, 11, 21, 12, 7, tzinfo=UTC)
-ZONES = ["UTC", "Asia/Manila", "Asia/Kathmandu", "America/New_York", "Europe/Lisbon", "Africa/Cairo", "America/Santiago", "Pacific/Apia", "Australia/Lord_Howe"]
+ZONES = [
+    "UTC",
+    "Asia/Manila",
+    "Asia/Kathmandu",
+    "America/New_York",
+    "Europe/Lisbon",
+    "Africa/Cairo",
+    "America/Santiago",
+    "Pacific/Apia",
+    "Australia/Lord_Howe",
+]
 
 
-@given(st.sampled_from(ZONES), st.dates(date(2016, 1, 1), date(2026, 10, 1)), st.integers(1, 400), st.sampled_from(["day", "week", "month"]))
+@given(
+    st.sampled_from(ZONES), st.dates(date(2016, 1, 1), date(2026, 10, 1)), st.integers(1, 400), st.sampled_from(["day", "week", "month"])
+)
 def test_it_cuts_whole_days_without_gap_or_overlap(name: str, start: date, length: int, interval: str) -> None:
     zone = ZoneInfo(name)
     period, notes = resolve(start, start + timedelta(days=length), interval, zone, NOW)

@@ -27,7 +27,12 @@ KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_toke
 
 def frame(*calls: dict[str, object]) -> pd.DataFrame:
     """Calls as the move has them; what is not told is missing."""
-    defaults: dict[str, object] = {"provider": "openai", "model": "gpt-5-mini", "started_at": pd.Timestamp("2026-11-01", tz="UTC"), "cached": False}
+    defaults: dict[str, object] = {
+        "provider": "openai",
+        "model": "gpt-5-mini",
+        "started_at": pd.Timestamp("2026-11-01", tz="UTC"),
+        "cached": False,
+    }
     columns = ("cost_nano", *KINDS)
     rows = pd.DataFrame([defaults | dict.fromkeys(columns) | call for call in calls])
     return rows.astype(dict.fromkeys(columns, "Int64"))
@@ -53,9 +58,12 @@ def test_it_costs_what_the_price_library_says(some: list[dict[str, object]]) -> 
     costs, priced = price(frame(*some))
     assert sorted(position for positions in priced.values() for position in positions) == list(range(len(some)))
     for call, cost in zip(some, costs, strict=True):
-        usage = Usage(**{kind: call[kind] for kind in KINDS if kind in call})
+        usage = Usage(**{kind: int(str(call[kind])) for kind in KINDS if kind in call})
         expected = calc_price(
-            usage, str(call["model"]), provider_id=str(call["provider"]), genai_request_timestamp=pd.Timestamp(str(call["started_at"])).to_pydatetime()
+            usage,
+            str(call["model"]),
+            provider_id=str(call["provider"]),
+            genai_request_timestamp=pd.Timestamp(str(call["started_at"])).to_pydatetime(),
         )
         assert Decimal(int(cost)) * NANO == expected.total_price.quantize(NANO, ROUND_HALF_UP)
 
@@ -78,7 +86,9 @@ def test_it_leaves_unknown_what_cannot_be_priced(call: dict[str, object]) -> Non
 
 
 def test_it_believes_the_sender_and_charges_nothing_for_a_cached_answer() -> None:
-    costs, priced = price(frame({"cost_nano": 77, "input_tokens": 5, "output_tokens": 5}, {"cached": True}, {"cached": True, "cost_nano": 3}))
+    costs, priced = price(
+        frame({"cost_nano": 77, "input_tokens": 5, "output_tokens": 5}, {"cached": True}, {"cached": True, "cost_nano": 3})
+    )
     assert costs.tolist() == [77, 0, 3]
     assert priced == {}
 

@@ -21,7 +21,10 @@ def days() -> tuple[date, date]:
     """Five days of traffic that end now, and sessions told apart from it."""
     start = utc_now() - timedelta(days=5)
     arrive(many(500, start, timedelta(days=5)))
-    arrive([{"id": f"s{n}", "started_at": (start + timedelta(hours=n)).isoformat(), "user_id": f"u{n % 4}", "rating": 3} for n in range(40)], noun="sessions")
+    arrive(
+        [{"id": f"s{n}", "started_at": (start + timedelta(hours=n)).isoformat(), "user_id": f"u{n % 4}", "rating": 3} for n in range(40)],
+        noun="sessions",
+    )
     return start.date(), utc_now().date() + timedelta(days=1)
 
 
@@ -35,7 +38,10 @@ def test_it_finds_nothing_where_all_is_right(days: tuple[date, date]) -> None:
 @pytest.mark.parametrize(
     ("damage", "table"),
     [
-        ("update rollup_day set cost_nano = cost_nano + 1 where ctid = (select min(ctid) from rollup_day where cost_nano > 0)", "rollup_day"),
+        (
+            "update rollup_day set cost_nano = cost_nano + 1 where ctid = (select min(ctid) from rollup_day where cost_nano > 0)",
+            "rollup_day",
+        ),
         ("delete from rollup_day where ctid = (select min(ctid) from rollup_day)", "rollup_day"),
         ("update rollup_15m set errors = errors + 1 where ctid = (select min(ctid) from rollup_15m)", "rollup_15m"),
         ("update rollup_15m set latency_hist = latency_hist + latency_hist where latency_n > 0", "rollup_15m"),

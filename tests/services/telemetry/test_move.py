@@ -91,7 +91,10 @@ def test_it_leaves_the_inbox_as_it_was_when_the_move_fails() -> None:
 def test_it_keeps_what_it_refuses_with_the_reason() -> None:
     receipt = send([operation("good", NOON), operation("bad", NOON, input_tokens=-5), "junk"])
     assert (receipt.accepted, [r.position for r in receipt.rejections]) == (1, [2, 3])
-    assert scalar("select string_agg(field || ': ' || position, ', ' order by position) from telemetry_rejected") == "input_tokens: 2, (record): 3"
+    assert (
+        scalar("select string_agg(field || ': ' || position, ', ' order by position) from telemetry_rejected")
+        == "input_tokens: 2, (record): 3"
+    )
     assert scalar("select accepted || ' ' || rejected from telemetry_counts") == "1 2"
 
 
@@ -147,7 +150,14 @@ def test_it_makes_a_session_of_its_operations_and_corrects_it_as_more_is_told() 
     assert of_sessions("sessions_started") == 1
     assert of_sessions("session_duration") == pytest.approx(12 * 60 + 1)
     assert of_sessions("session_users") == 1
-    told = {"id": "s", "started_at": "2026-11-09T23:00:00Z", "ended_at": "2026-11-09T23:30:00Z", "rating": 4, "messages": 7, "topics": ["maths", 'x"y\\']}
+    told = {
+        "id": "s",
+        "started_at": "2026-11-09T23:00:00Z",
+        "ended_at": "2026-11-09T23:30:00Z",
+        "rating": 4,
+        "messages": 7,
+        "topics": ["maths", 'x"y\\'],
+    }
     arrive([told], noun="sessions")
     assert of_sessions("sessions_started") == 1
     assert of_sessions("session_duration") == 1_800

@@ -30,7 +30,11 @@ GOOD: dict[str, object] = {"id": "a", "started_at": "2026-11-21T10:00:00Z"}
         ({"started_at": "1999-01-01T00:00:00Z"}, "started_at", "before 2015-01-01"),
         ({"ended_at": "2026-11-21T09:59:59Z"}, "ended_at", "before started_at"),
         ({"ended_at": "2026-11-23T10:00:00Z"}, "ended_at", "in the future"),
-        ({"input_tokens": 10, "cache_read_tokens": 8, "cache_write_tokens": 3}, "cache_read_tokens", "cache tokens (11) are part of the input"),
+        (
+            {"input_tokens": 10, "cache_read_tokens": 8, "cache_write_tokens": 3},
+            "cache_read_tokens",
+            "cache tokens (11) are part of input_tokens",
+        ),
         ({"cache_read_tokens": 8}, "cache_read_tokens", "input_tokens is not told"),
         ({"output_tokens": 10, "reasoning_tokens": 11}, "reasoning_tokens", "output_tokens is 10"),
         ({"reasoning_tokens": 11}, "reasoning_tokens", "output_tokens is not told"),
@@ -73,7 +77,8 @@ def test_it_keeps_a_bounded_copy_of_what_it_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "field"), [({"rating": 6}, "rating"), ({"rating": 0}, "rating"), ({"messages": -1}, "messages"), ({"topics": "maths"}, "topics")]
+    ("wrong", "field"),
+    [({"rating": 6}, "rating"), ({"rating": 0}, "rating"), ({"messages": -1}, "messages"), ({"topics": "maths"}, "topics")],
 )
 def test_it_examines_sessions_too(wrong: dict[str, object], field: str) -> None:
     usable, rejections = examine("sessions", [GOOD | {"rating": 4.5, "topics": ["maths"]}, GOOD | wrong], 1, NOW)

@@ -94,7 +94,9 @@ select s.source, s.session_key, (c.started_at at time zone st.zone)::date as day
        s.told_messages as messages, s.rating
 from sessions s
 cross join rollup_state st
-cross join lateral (select coalesce(s.told_started_at, s.first_operation_at) as started_at, coalesce(s.told_ended_at, s.last_operation_at) as ended_at) c
+cross join lateral (
+    select coalesce(s.told_started_at, s.first_operation_at) as started_at, coalesce(s.told_ended_at, s.last_operation_at) as ended_at
+) c
 cross join lateral unnest(array[''] || coalesce(nullif(s.topics, '{{}}'), array['(no topic)'])) t (topic);
 """
 
