@@ -36,7 +36,7 @@ class Dispatcher:
         self._due_at: dict[str, float] = {}
         self._failures = {"Postgres": 0, "Redis": 0}
 
-    def stop(self, signum: int = 0, frame: FrameType | None = None) -> None:
+    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         self._stop = True
 
     def run(self) -> None:
@@ -69,6 +69,7 @@ class Dispatcher:
             standing.want_move(connection)
             if self._is_time("housekeeping", HOUSEKEEPING_S):
                 standing.want_housekeeping(connection)
+                standing.want_zone(connection)
         if self._is_time("reconcile", RECONCILE_S):
             self._rescue()
             self._with_redis(self._hand_over_forgotten)

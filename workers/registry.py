@@ -22,8 +22,8 @@ class Kind:
 
 KINDS = {
     "telemetry.move": Kind("workers.telemetry:move", "rollups", 300),
-    "rollups.rebuild": Kind("workers.rollups:rebuild", "rollups", 6 * 3600),
-    "rollups.verify": Kind("workers.rollups:verify", "rollups", 3600),
+    "rollups.rebuild": Kind("workers.rollups:rebuild", "default", 6 * 3600),
+    "rollups.verify": Kind("workers.rollups:verify", "default", 3600),
     "sample.generate": Kind("workers.sample:generate", "default", 3600),
     "housekeeping": Kind("workers.housekeeping:tidy", "default", 600),
 }

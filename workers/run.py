@@ -84,7 +84,7 @@ def run(job_id: int) -> None:
     except Fenced:
         log.warning("%s: its lease was lost, nothing is written", what)
     except Unavailable as error:
-        log.error("%s: its end could not be written, so its lease will expire: %s", what, error)
+        log.warning("%s: its end could not be written, so its lease will expire: %s", what, error)
 
 
 def insist(step: Callable[[Connection], Answer]) -> Answer:

@@ -53,7 +53,7 @@ class JobWorker(Worker):
     def register_birth(self) -> None:
         """The name is this process's own: what an earlier life of it left in Redis is no namesake."""
         self.connection.delete(self.key)
-        super().register_birth()
+        super().register_birth()  # type: ignore[no-untyped-call]
 
     def subscribe(self) -> None:
         """No control channel: nothing is steered through Redis, and no thread is alive when the worker forks."""
@@ -168,12 +168,12 @@ def leave(process: Process) -> None:
 
 
 def die_with_parent(parent: int) -> None:
-    """Without its worker nobody watches this process, and another one does its job soon. Other systems than Linux rely on the fence alone."""
+    """Without its worker nobody watches this process, and another one does its job soon. Beyond Linux the fence must do."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we asked
         os._exit(1)
 
 
-def _exit(signum: int, frame: FrameType | None) -> None:
+def _exit(_signal: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)

@@ -3,8 +3,8 @@
 from sqlalchemy import Connection, text
 
 from services.jobs import claim
-from services.jobs.retry import CANCELLED, Decision, after_loss
-from services.jobs.truth import COLUMNS, Job, from_row
+from services.jobs.retry import Decision
+from services.jobs.truth import Job, from_row
 
 LOCK = 7_036_001  # only one reconciler works at a time
 BATCH = 100
@@ -16,20 +16,15 @@ def alone(connection: Connection) -> bool:
 
 
 def rescue(connection: Connection) -> list[tuple[Job, Decision]]:
-    """End attempts whose lease ran out as lost: retry with back-off, or bury what is used up or kills its workers."""
+    """End attempts whose lease ran out; the jobs and what becomes of them."""
     expired = connection.execute(
         text(
-            f"select {COLUMNS} from jobs where state = 'running' and lease_until < clock_timestamp()"
-            " order by lease_until limit :batch for update skip locked"
+            """
+            select * from jobs where state = 'running' and lease_until < clock_timestamp()
+            order by lease_until limit :batch for update skip locked
+            """
         ),
         {"batch": BATCH},
     ).all()
-    return [_rescue(connection, from_row(row)) for row in expired]
-
-
-def _rescue(connection: Connection, job: Job) -> tuple[Job, Decision]:
-    spent, losses = claim.history(connection, job)
-    decision = after_loss(spent + 1, losses + 1, job.max_attempts)
-    decision = CANCELLED if job.cancel_requested_at and decision.state == "retry" else decision
-    claim.put_back(connection, job, decision, "lost", "Lost", "The worker vanished in the middle of the job.")
-    return job, decision
+    jobs = [from_row(row) for row in expired]
+    return [(job, claim.lose(connection, job)) for job in jobs]

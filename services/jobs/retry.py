@@ -1,4 +1,4 @@
-"""What becomes of a job whose attempt did not end well: a pure decision, no clock and no database."""
+"""What becomes of a job after an attempt: a pure decision, no clock and no database."""
 
 import random
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Jitter = Callable[[], float]  # uniform in [0, 1)
 class Decision:
     """`delay_s` seconds until it is due again; 0 for a job that ended."""
 
-    state: Literal["retry", "dead", "cancelled"]
+    state: Literal["done", "retry", "dead", "cancelled"]
     delay_s: float = 0.0
 
 

@@ -3,8 +3,9 @@
 from sqlalchemy import Connection, text
 
 from services.jobs.truth import enqueue
+from services.rollups.state import zone_changed
 
-MOVE, HOUSEKEEPING = "telemetry.move", "housekeeping"
+MOVE, HOUSEKEEPING, REBUILD = "telemetry.move", "housekeeping", "rollups.rebuild"
 
 
 def want_move(connection: Connection) -> int | None:
@@ -39,6 +40,11 @@ def want_housekeeping(connection: Connection) -> int | None:
         {"kind": HOUSEKEEPING},
     ).scalar_one()
     return enqueue(connection, HOUSEKEEPING, queue="default", dedupe_key=HOUSEKEEPING) if wanted else None
+
+
+def want_zone(connection: Connection) -> int | None:
+    """Days cut in another zone than REPORTING_ZONE are cut anew."""
+    return enqueue(connection, REBUILD, queue="default", dedupe_key=REBUILD) if zone_changed(connection) else None
 
 
 def forget_finished(connection: Connection) -> int:

@@ -11,8 +11,6 @@ from sqlalchemy import Connection, Row, text
 
 from services.errors import BadInput, NotFound
 
-LIVE = "state in ('queued', 'retry', 'running')"
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -44,12 +42,12 @@ class Job:
     finished_at: datetime | None
 
 
-COLUMNS = ", ".join(field.name for field in fields(Job))
+NAMES = tuple(field.name for field in fields(Job))
 
 
 def from_row(row: Row[Any]) -> Job:
-    """The job of a row that selected COLUMNS."""
-    return Job(**row._mapping)
+    """The job of a whole row of `jobs`."""
+    return Job(**{name: getattr(row, name) for name in NAMES})
 
 
 def enqueue(
@@ -101,7 +99,7 @@ def enqueue(
 
 def get(connection: Connection, job_id: int) -> Job:
     """The job of that id; raises NotFound."""
-    row = connection.execute(text(f"select {COLUMNS} from jobs where id = :id"), {"id": job_id}).one_or_none()
+    row = connection.execute(text("select * from jobs where id = :id"), {"id": job_id}).one_or_none()
     if row is None:
         raise NotFound(f"There is no job {job_id}.")
     return from_row(row)
@@ -109,7 +107,9 @@ def get(connection: Connection, job_id: int) -> Job:
 
 def live(connection: Connection, kind: str) -> list[Job]:
     """Jobs of a kind that are queued or running, oldest first."""
-    rows = connection.execute(text(f"select {COLUMNS} from jobs where {LIVE} and kind = :kind order by id"), {"kind": kind})
+    rows = connection.execute(
+        text("select * from jobs where state in ('queued', 'retry', 'running') and kind = :kind order by id"), {"kind": kind}
+    )
     return [from_row(row) for row in rows]
 
 
@@ -117,12 +117,12 @@ def cancel(connection: Connection, job_id: int) -> Job:
     """Cancel a waiting job at once, ask a running one to stop; a finished one stays as it is. Raises NotFound."""
     connection.execute(
         text(
-            f"""
+            """
             update jobs set
                 cancel_requested_at = coalesce(cancel_requested_at, now()),
                 state = case state when 'running' then state else 'cancelled' end,
                 finished_at = case state when 'running' then null else now() end
-            where id = :id and {LIVE}
+            where id = :id and state in ('queued', 'retry', 'running')
             """
         ),
         {"id": job_id},

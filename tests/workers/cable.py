@@ -1,6 +1,7 @@
 """A TCP cable that can be pulled: a proxy in front of Postgres or Redis."""
 
 import socket
+from contextlib import suppress
 from threading import Thread
 from urllib.parse import urlsplit
 
@@ -10,7 +11,8 @@ class Cable:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        assert parts.hostname is not None and parts.port is not None
+        assert parts.hostname is not None
+        assert parts.port is not None
         self._target = (parts.hostname, parts.port)
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -46,17 +48,13 @@ class Cable:
 
 
 def _copy(source: socket.socket, sink: socket.socket) -> None:
-    try:
+    with suppress(OSError):
         while data := source.recv(65_536):
             sink.sendall(data)
-    except OSError:
-        pass
     _cut(sink)
 
 
 def _cut(end: socket.socket) -> None:
-    try:
+    with suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
     end.close()

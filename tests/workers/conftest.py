@@ -18,7 +18,6 @@ from services.jobs import Job, enqueue, get
 from services.settings import ROOT
 from workers import queues
 
-
 Process = subprocess.Popen[str]
 COMMANDS = {"dispatcher": ("dispatch",), "default": ("work", "default"), "rollups": ("work", "rollups")}
 

@@ -91,9 +91,8 @@ def test_it_stops_a_running_job_that_is_cancelled(crew: Crew) -> None:
 @pytest.mark.parametrize("command", [("dispatch",), ("work", "default")])
 @pytest.mark.parametrize(("variable", "sentence"), [("DATABASE_URL", "DATABASE_URL is not set"), ("REDIS_URL", "REDIS_URL is not set")])
 def test_it_says_what_is_missing_to_start(stack: None, command: tuple[str, ...], variable: str, sentence: str) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "workers", *command], env=os.environ | {variable: ""}, capture_output=True, text=True, timeout=30, check=False
-    )
+    environment = os.environ | {variable: ""}
+    run = subprocess.run([sys.executable, "-m", "workers", *command], env=environment, capture_output=True, text=True, timeout=30)
 
     assert run.returncode == 2
     assert run.stderr.strip().splitlines()[-1].startswith(sentence)

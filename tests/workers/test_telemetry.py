@@ -22,9 +22,8 @@ def test_it_moves_what_arrives_within_a_second_or_two_and_once(crew: Crew) -> No
 
 def stored() -> int:
     with transaction() as connection:
-        return int(
-            connection.execute(text("select count(*) from operations join series on series.id = series_id where source = 'twice'")).scalar_one()
-        )
+        counting = text("select count(*) from operations join series on series.id = series_id where source = 'twice'")
+        return int(connection.execute(counting).scalar_one())
 
 
 def moving() -> bool:

@@ -1,9 +1,10 @@
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from threading import Barrier
-from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from services.db import transaction
 from services.errors import BadInput
@@ -13,9 +14,9 @@ from services.jobs.claim import Fenced
 pytestmark = pytest.mark.usefixtures("database")
 
 
-def claimed(**told: Any) -> Job:
+def claimed(max_attempts: int = 3) -> Job:
     with transaction() as connection:
-        job_id = enqueue(connection, "housekeeping", queue="default", **told)
+        job_id = enqueue(connection, "housekeeping", queue="default", max_attempts=max_attempts)
         assert job_id is not None
         job = claim.claim(connection, job_id, "tester")
     assert job is not None
@@ -42,6 +43,18 @@ def claim_again(job: Job) -> Job:
         again = claim.claim(connection, job.id, "rescuer")
     assert again is not None
     return again
+
+
+def lease_of(job: Job) -> datetime:
+    assert job.lease_until is not None
+    return job.lease_until
+
+
+def late(write: Callable[[Connection], object]) -> None:
+    """An effect, and the word that the job did it, in one transaction."""
+    with transaction() as connection:
+        connection.execute(text("insert into console_state (key, value) values ('effect', '1')"))
+        write(connection)
 
 
 def test_it_gives_a_job_to_exactly_one_of_many() -> None:
@@ -84,7 +97,7 @@ def test_it_keeps_progress_and_extends_the_lease() -> None:
     beaten = read(job)
     assert not asked_to_stop
     assert beaten.progress == {"done": 1, "total": 4, "note": "a"}
-    assert beaten.lease_until is not None and job.lease_until is not None and beaten.lease_until > job.lease_until
+    assert lease_of(beaten) > lease_of(job)
 
 
 def test_it_changes_nothing_for_a_zombie_nor_in_the_rest_of_its_transaction() -> None:
@@ -99,9 +112,8 @@ def test_it_changes_nothing_for_a_zombie_nor_in_the_rest_of_its_transaction() ->
         lambda c: claim.release(c, zombie),
         lambda c: claim.stopped(c, zombie),
     ):
-        with pytest.raises(Fenced), transaction() as connection:
-            connection.execute(text("insert into console_state (key, value) values ('effect', '1')"))
-            write(connection)
+        with pytest.raises(Fenced):
+            late(write)
 
     assert read(owner) == before
     assert attempts(owner) == [(1, "tester", None, None), (2, "rescuer", None, None)]
@@ -178,8 +190,7 @@ def test_it_lets_the_lease_of_a_dead_process_expire_only_for_the_worker_that_ran
 
     with transaction() as connection:
         claim.abandon(connection, job.id, "tester")
-    abandoned = read(job).lease_until
-    assert abandoned is not None and job.lease_until is not None and abandoned < job.lease_until
+    assert lease_of(read(job)) < lease_of(job)
 
 
 def test_it_refuses_a_result_that_is_not_json() -> None:

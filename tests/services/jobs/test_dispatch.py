@@ -22,6 +22,12 @@ def taken(queue: str = "default") -> list[Handover]:
         return dispatch.take(connection, queue)
 
 
+def hand_over_to_nobody() -> None:
+    with transaction() as connection:
+        assert dispatch.take(connection, "default")
+        raise ConnectionError
+
+
 def test_it_takes_the_most_urgent_due_jobs_of_its_queue() -> None:
     usual = queued(2)
     urgent = queued(1, priority=1)
@@ -55,9 +61,8 @@ def test_it_gives_no_job_to_two_dispatchers() -> None:
 
 def test_it_takes_nothing_when_the_handover_fails() -> None:
     (job_id,) = queued()
-    with pytest.raises(ConnectionError), transaction() as connection:
-        assert dispatch.take(connection, "default")
-        raise ConnectionError
+    with pytest.raises(ConnectionError):
+        hand_over_to_nobody()
 
     assert [handover.id for handover in taken()] == [job_id]
 
