@@ -78,6 +78,11 @@ def merge(connection: Connection, operations: pd.DataFrame, zone: ZoneInfo, now:
     _add_errors(connection, operations.assign(day=days))
 
 
+def forget_old(connection: Connection) -> int:
+    """Drop quarter hours that are no longer kept; how many cells."""
+    return connection.execute(text("delete from rollup_15m where bucket < now() - :kept"), {"kept": KEPT_15M}).rowcount
+
+
 def _add(connection: Connection, table: str, cells: pd.DataFrame) -> None:
     key = KEYS[table]
     names = ", ".join((key, "series_id", *COLUMNS))

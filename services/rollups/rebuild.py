@@ -15,6 +15,7 @@ from services.rollups.state import lock, note_move, zone_of
 from services.settings import settings
 
 CHUNK_ROWS = 100_000
+TEXTS = ("source", "error_type", "user_key", "session_key")
 BY_DAY = ("rollup_day", "rollup_error", "rollup_distinct_key", "rollup_distinct", "rollup_session_day")
 OPERATIONS = """
 select o.*, s.source from operations o join series s on s.id = o.series_id where o.started_at >= :start and o.started_at < :end
@@ -42,11 +43,6 @@ def rebuild(start: date | None, end: date | None, report: Report, stopping: Call
             note_move(connection)
         report(done + 1, len(days), str(day))
     return {"rebuilt_days": len(days), "of": len(days)}
-
-
-def zone_changed(connection: Connection) -> bool:
-    """Whether days are cut in another zone than the settings ask for."""
-    return zone_of(connection) != settings().zone
 
 
 def _everything(report: Report) -> dict[str, object]:
@@ -100,4 +96,4 @@ def _stored(connection: Connection, start: datetime, end: datetime) -> Iterator[
     for rows in result.partitions():
         operations = pd.DataFrame(rows, columns=list(result.keys()))
         operations["started_at"] = pd.to_datetime(operations["started_at"], utc=True)
-        yield operations.astype(dict.fromkeys(cells.SUMS, "Int64"))
+        yield operations.astype(dict.fromkeys(cells.SUMS, "Int64") | dict.fromkeys(TEXTS, "str"))

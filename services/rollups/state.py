@@ -23,6 +23,11 @@ def zone_of(connection: Connection) -> ZoneInfo:
     return ZoneInfo(connection.execute(text("select zone from rollup_state")).scalar_one())
 
 
+def zone_changed(connection: Connection) -> bool:
+    """Whether days are cut in another zone than the settings ask for."""
+    return zone_of(connection) != settings().zone
+
+
 def note_move(connection: Connection) -> None:
     """Every change of the rollups makes a new version."""
     connection.execute(text("update rollup_state set version = version + 1, moved_at = now()"))

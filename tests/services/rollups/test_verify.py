@@ -9,6 +9,7 @@ from services.__main__ import main
 from services.clock import utc_now
 from services.db import transaction
 from services.errors import BadInput
+from services.rollups.cells import forget_old
 from services.rollups.rebuild import rebuild
 from services.rollups.verify import verify
 from tests.traffic import arrive, many, send
@@ -101,3 +102,12 @@ def test_it_counts_what_arrives_during_a_rebuild_once(days: tuple[date, date]) -
     rebuild(None, None, lambda *_: None, lambda: False)
     arrive(many(50, utc_now() - timedelta(hours=1), timedelta(minutes=30), seed=99))
     assert verify(*days)["differences"] == 0
+
+
+def test_it_forgets_quarter_hours_that_are_no_longer_kept(days: tuple[date, date]) -> None:
+    with transaction() as connection:
+        assert forget_old(connection) == 0
+        connection.execute(text("update rollup_15m set bucket = bucket - interval '31 days'"))
+        assert forget_old(connection) > 0
+        assert connection.execute(text("select min(bucket) > now() - interval '35 days' from rollup_15m")).scalar_one() is not False
+    assert verify(*days)["differences"] != 0

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from services import metrics
 from services.db import transaction
-from services.rollups.rebuild import rebuild, zone_changed
+from services.rollups.rebuild import rebuild
+from services.rollups.state import zone_changed
 from services.rollups.verify import verify
 from services.settings import settings as console_settings
 from tests.traffic import arrive, many, operation
