@@ -130,8 +130,11 @@ def _refuse_strangers(asked: QueryParams) -> None:
 
 
 def _listed(asked: QueryParams, name: str) -> list[str]:
-    """Comma-separated, repeated or both."""
-    return [part for value in asked.getlist(name) for part in value.split(",") if part]
+    """Comma-separated, repeated or both, each name once."""
+    names = [part for value in asked.getlist(name) for part in value.split(",")]
+    if "" in names or len(set(names)) != len(names):
+        raise BadInput(f"The parameter '{name}' has an empty name or one twice.")
+    return names
 
 
 def _moment(asked: QueryParams, name: str) -> date | datetime:

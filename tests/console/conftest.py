@@ -51,7 +51,8 @@ def serving(part: str, environment: Mapping[str, str] | None = None) -> Iterator
     """The part as a process of its own, ready to answer, ended by SIGTERM afterwards."""
     port = free_port()
     variables = {name: value for name, value in os.environ.items() if name != "GEMINI_API_KEY"} | dict(environment or {})
-    process = subprocess.Popen([sys.executable, "-m", "tests.console.serve", part, str(port)], cwd=ROOT, env=variables)
+    words = ["console", "api"] if part == "api" else ["tests.console.serve", "ui", str(port)]
+    process = subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT, env=variables | {"OTLP_PORT": str(port)})
     server = Server(port, process)
     try:
         _wait_until_ready(server)

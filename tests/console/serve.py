@@ -1,4 +1,4 @@
-"""`python -m tests.console.serve ui|api PORT`: the real servers, with the smallest page as the console's script."""
+"""`python -m tests.console.serve ui PORT`: the real console, with the smallest page as its script."""
 
 import os
 import sys
@@ -8,5 +8,5 @@ from console.__main__ import serve
 
 if __name__ == "__main__":
     part, port = sys.argv[1:]
-    os.environ["PORT" if part == "ui" else "OTLP_PORT"] = port
+    os.environ["PORT"] = port
     serve(part, Path(__file__).parent / "page.py")

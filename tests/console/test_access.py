@@ -57,7 +57,7 @@ def test_it_refuses_everybody_without_a_good_key(server: Server, make_key: Calla
     ]
     with server.client("junk") as client:
         for value in wrong:
-            answer = client.request(method, path, headers=[("authorization", value.encode("latin-1"))] if value else [])
+            answer = client.request(method, path, headers={b"authorization": value.encode("latin-1")} if value else {})
             assert (answer.status_code, answer.json()["error"]["type"]) == (401, "unauthenticated"), value
             assert answer.headers["www-authenticate"] == "Bearer"
 

@@ -1,6 +1,7 @@
 """The API against its own description: generated requests, good and bad, with a key, with a wrong one and with none."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -15,7 +16,7 @@ from tests.console.conftest import Server
 
 SCHEMA = schemathesis.openapi.from_dict(app.build(sessions=True).openapi())
 # Valid by the schema is not yet true: a time in the future or more cached than input tokens is refused by rules no schema can state.
-BEYOND_SCHEMAS = CHECKS.get_by_names(["positive_data_acceptance"])
+BEYOND_SCHEMAS: Any = CHECKS.get_by_names(["positive_data_acceptance"])
 FEW = settings(
     max_examples=20,
     deadline=None,
@@ -37,14 +38,16 @@ def key(stack: None) -> Iterator[str]:
 
 @SCHEMA.parametrize()
 @FEW
-def test_it_keeps_its_description_with_a_key(case: schemathesis.Case, ui: Server, key: str) -> None:
+def test_it_keeps_its_description_with_a_key(case: "schemathesis.Case[Any]", ui: Server, key: str) -> None:
     case.call_and_validate(base_url=ui.url, headers={"Authorization": f"Bearer {key}"}, excluded_checks=BEYOND_SCHEMAS)
 
 
 @SCHEMA.exclude(path_regex="^/api/ai/health").parametrize()
 @settings(FEW, max_examples=5)
 @pytest.mark.parametrize("presented", [{}, {"Authorization": f"Bearer bnk_{'0' * 12}_{'x' * 43}"}], ids=["nothing", "wrong key"])
-def test_it_lets_nothing_generated_through_without_a_good_key(case: schemathesis.Case, ui: Server, presented: dict[str, str]) -> None:
+def test_it_lets_nothing_generated_through_without_a_good_key(
+    case: "schemathesis.Case[Any]", ui: Server, presented: dict[str, str]
+) -> None:
     case.headers.pop("Authorization", None)
     case.cookies.clear()
     answer = case.call(base_url=ui.url, headers=presented)

@@ -36,10 +36,11 @@ def client(ui: Server, make_key: Callable[..., str]) -> Iterator[httpx.Client]:
         yield made
 
 
-def ask(client: httpx.Client, query: str) -> Any:
+def ask(client: httpx.Client, query: str) -> dict[str, Any]:
     answer = client.get(f"/api/metrics/query?{query}")
     assert answer.status_code == 200, answer.text
-    return json.loads(answer.content, parse_float=Decimal)
+    told: dict[str, Any] = json.loads(answer.content, parse_float=Decimal)
+    return told
 
 
 def test_it_writes_money_exactly_and_unknown_as_null(client: httpx.Client) -> None:
@@ -93,6 +94,8 @@ def test_it_answers_a_signed_in_browser(ui: Server, session: str) -> None:
     [
         (RANGE, "at least one measure"),
         (f"measures=nope&{RANGE}", "nope"),
+        (f"measures=cost,cost&{RANGE}", "'measures' has an empty name or one twice"),
+        (f"measures=cost&by=&{RANGE}", "'by' has an empty name"),
         (f"measures=operations&by=nope&{RANGE}", "nope"),
         (f"measures=operations&modle=x&{RANGE}", "Unknown parameter 'modle'"),
         (f"measures=operations&interval=fortnight&{RANGE}", "fortnight"),

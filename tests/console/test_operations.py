@@ -5,7 +5,6 @@ import json
 import secrets
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
-from typing import Any
 
 import httpx
 import pytest
@@ -30,7 +29,7 @@ def post(client: httpx.Client, body: bytes | Iterator[bytes], **headers: str) ->
     return client.post("/api/operations", content=body, headers={"content-type": "application/json"} | headers)
 
 
-def scalar(statement: str) -> Any:
+def scalar(statement: str) -> object:
     with transaction() as connection:
         return connection.execute(text(statement)).scalar_one()
 

@@ -1,8 +1,11 @@
 """The processes: starting without a database, recovering, ending."""
 
 import logging
+import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +16,8 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from services.settings import settings
-from tests.console.conftest import Server, free_port, serving
+from services.settings import ROOT, settings
+from tests.console.conftest import PASSWORD, Server, free_port, serving
 
 HEALTH = "/api/ai/health/"
 
@@ -127,3 +130,25 @@ def test_it_writes_no_address_of_a_request_into_the_log(session: str, capfd: pyt
         client.get("/static/secret-of-a-file")
     written = capfd.readouterr()
     assert "secret-of" not in written.out + written.err
+
+
+def test_it_names_a_wrong_setting_in_one_line() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "console", "api"], cwd=ROOT, env=os.environ | {"OTLP_PORT": "0"}, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert ended.stderr.startswith("The setting OTLP_PORT is wrong")
+
+
+def test_it_keeps_cookies_to_https_where_that_is_its_address(session: str) -> None:
+    with serving("ui", {"PUBLIC_URL": "https://console.example"}) as server, server.client() as client:
+        fields = {"name": "jane", "password": PASSWORD}
+        answer = client.post("/sign-in", data=fields, headers={"origin": "https://console.example"})
+        assert answer.status_code == 303
+        assert "secure" in answer.headers["set-cookie"].lower()
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        codes = [
+            client.post("/sign-in", data=fields | {"password": "x"}, headers={"x-forwarded-for": "192.0.2.1"}).status_code for _ in range(6)
+        ]
+        assert codes == [401] * 5 + [429]
+        assert client.post("/sign-in", data=fields, headers={"x-forwarded-for": "192.0.2.2"}).status_code == 303
