@@ -40,6 +40,7 @@ class Console:
     api_port: int
     process: subprocess.Popen[str]
     output: list[str] = field(default_factory=list)
+    _reader: threading.Thread = field(default_factory=threading.Thread)
 
     @classmethod
     @contextmanager
@@ -67,8 +68,15 @@ class Console:
             [sys.executable, "-m", "deploy"], cwd=ROOT, env=inherited | told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         console = cls(folder, int(told["PORT"]), int(told["OTLP_PORT"]), process)
-        threading.Thread(target=console._read, daemon=True).start()
+        console._reader = threading.Thread(target=console._read)
+        console._reader.start()
         return console
+
+    def ended(self, timeout_s: float) -> int:
+        """Its exit code, once it has ended and everything it printed is read."""
+        code = self.process.wait(timeout_s)
+        self._reader.join(timeout_s)
+        return code
 
     def wait_until_ready(self, timeout_s: float = 120) -> None:
         wait_for(lambda: READY.search(self.text) or self.process.poll() is not None, "the ready line", timeout_s)
@@ -120,7 +128,7 @@ class Console:
         """SIGTERM, as a process manager would; seconds it took."""
         started = time.monotonic()
         self.process.terminate()
-        self.process.wait(timeout_s)
+        self.ended(timeout_s)
         return time.monotonic() - started
 
     def left_over(self) -> list[psutil.Process]:
@@ -133,8 +141,9 @@ class Console:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.output.append(line)
+        with self.process.stdout as lines:
+            for line in lines:
+                self.output.append(line)  # noqa: PERF402 - line by line, as they come
 
 
 def _name(command: list[str]) -> str:
