@@ -23,7 +23,7 @@ COMMANDS = {"dispatcher": ("dispatch",), "default": ("work", "default"), "rollup
 
 
 class Crew:
-    """The processes of one machine, shared by the tests of this folder: starting them takes longer than most tests."""
+    """The processes of one machine, shared by the tests of a file: starting them takes longer than most tests."""
 
     def __init__(self) -> None:
         self._members: dict[str, list[Process]] = {role: [] for role in COMMANDS}
@@ -72,7 +72,7 @@ def dismiss(crew: list[Process]) -> None:
         process.wait(10)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def crew(stack: None) -> Iterator[Crew]:
     """Nobody at first, and nothing to do."""
     with transaction() as connection:

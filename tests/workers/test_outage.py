@@ -1,17 +1,26 @@
 """Postgres or Redis goes away and comes back: everybody waits, nobody exits, nothing is lost."""
 
 import os
+import time
 
+from rq.job import Job as Message
+
+from services.jobs.dispatch import Handover
+from services.jobs.processes import Process
 from tests.workers.cable import Cable
 from tests.workers.conftest import Crew, holding_up_housekeeping, outcomes, queued, state, until
+from workers import queues
+from workers.worker import JobWorker
 
 
-def test_it_goes_on_after_redis_was_away(crew: Crew) -> None:
+def test_it_waits_for_redis_and_goes_on_after_it_was_away(crew: Crew) -> None:
     cable = Cable(os.environ["REDIS_URL"])
+    cable.pull()
     crew.muster(dispatcher=0)
     dispatcher, worker = (crew.hire(role, REDIS_URL=cable.url) for role in ("dispatcher", "default"))
     with holding_up_housekeeping():
         running = queued()
+        cable.plug()
         until(lambda: outcomes(running) == [None])
         cable.pull()
         waiting = [queued() for _ in range(3)]
@@ -33,7 +42,8 @@ def test_it_goes_on_after_postgres_was_away(crew: Crew) -> None:
         until(lambda: outcomes(job_id) == [None])
         cable.pull()
     waiting = queued()
-    until(lambda: dispatcher.poll() is None and state(waiting) == "queued")
+    time.sleep(1.5)
+    assert state(waiting) == "queued"
     cable.plug()
 
     until(lambda: state(job_id) == state(waiting) == "done", 30)
@@ -41,3 +51,19 @@ def test_it_goes_on_after_postgres_was_away(crew: Crew) -> None:
     assert outcomes(job_id).count("done") == 1
     assert dispatcher.poll() is None
     assert worker.poll() is None
+
+
+def test_it_keeps_watching_a_running_job_while_redis_is_away(stack: None) -> None:
+    cable = Cable(os.environ["REDIS_URL"])
+    redis = queues.connect()
+    redis.connection_pool.connection_kwargs["port"] = int(cable.url.rsplit(":", 1)[1].split("/")[0])
+    queues.hand_over(redis, [Handover(404, "housekeeping", "default", 1)])
+    worker = JobWorker(queues.queue(redis, "default"), Process("worker", "default"))
+    message = Message.fetch("j404-1", connection=redis, serializer="json")
+    worker.register_birth()
+    worker.prepare_execution(message)
+    worker.maintain_heartbeats(message)
+    cable.pull()
+
+    worker.maintain_heartbeats(message)
+    redis.close()

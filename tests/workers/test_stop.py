@@ -13,7 +13,7 @@ from services.clock import utc_now
 from services.db import transaction
 from services.jobs import cancel, live
 from services.telemetry import inbox
-from tests.workers.conftest import Crew, beating, holding_up_housekeeping, outcomes, queued, state, until
+from tests.workers.conftest import Crew, beating, holding_up_housekeeping, outcomes, queued, read, state, until
 
 
 def arrive(key: str) -> None:
@@ -69,6 +69,14 @@ def test_it_lets_a_job_stop_at_a_clean_point_and_another_worker_goes_on(crew: Cr
     until(lambda: state(job_id) == "done")
     assert outcomes(job_id) == ["released", "done"]
     assert stored() == 2
+
+
+def test_it_buries_a_job_of_a_kind_nobody_knows(crew: Crew) -> None:
+    crew.muster(default=1)
+    job_id = queued("gold.make")
+
+    until(lambda: state(job_id) == "dead")
+    assert read(job_id).error == "Nobody knows how to do a job of the kind 'gold.make'."
 
 
 def test_it_stops_a_running_job_that_is_cancelled(crew: Crew) -> None:
