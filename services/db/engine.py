@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from services.errors import Unavailable
 from services.settings import settings
@@ -22,6 +23,7 @@ def engine() -> Engine:
         url.get_secret_value(),
         pool_size=5,
         max_overflow=10,
+        pool_timeout=10,
         pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={"connect_timeout": 5, "application_name": "binnacle", "options": "-c timezone=UTC -c jit=off"},
@@ -37,7 +39,7 @@ def transaction() -> Iterator[Connection]:
     try:
         with engine().begin() as connection:
             yield connection
-    except OperationalError as error:
+    except (OperationalError, PoolTimeout) as error:
         raise Unavailable("The database does not answer.", retry_after_s=5) from error
     except DBAPIError as error:
         if not error.connection_invalidated:

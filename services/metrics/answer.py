@@ -92,6 +92,11 @@ def _measure(connection: Connection, chosen: Sequence[Measure], split: Split) ->
     parts: list[pd.DataFrame] = []
     notes: list[str] = []
     needs = {need for measure in chosen if measure.family == "operation" for need in measure.needs}
+    if "error_type" in (*by, *split.where):
+        if period.interval in FINE:
+            raise BadInput("Error types are counted by day: ask for an interval of a day or longer.")
+        if period.fine:
+            notes.append("Error types are counted by the whole days that the range touches.")
     if needs:
         extra = set() if "error_type" in (*by, *split.where) else {"n", "priced"}
         parts.append(operation_sums(connection, split, needs | extra))

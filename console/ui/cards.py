@@ -1,0 +1,93 @@
+"""What every page is made of: tiles, framed charts, tables, the trust line, the empty state."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from console.ui import formats
+from services import metrics
+from services.metrics import MEASURES, Answer
+
+QUIET = {"displayModeBar": False, "responsive": True}
+COLUMNS = {"usd": "dollar", "share": "percent", "ms": "%,.0f ms", "s": "%,.0f s", "per_min": "%.2f /min", "rating": "%.2f"}
+
+
+def tiles(total: Answer, trend: Answer, measures: Sequence[str], period: str) -> None:
+    """One tile a measure: its value, its change against the period before, and its course."""
+    row = total.frame.iloc[0]
+    for place, name in zip(st.columns(len(measures)), measures, strict=True):
+        measure = MEASURES[name]
+        delta = formats.change(row[name], row.get(f"{name}_previous"), measure.unit)
+        course = [float(value) for value in pd.to_numeric(trend.frame[name], errors="coerce").fillna(0)]
+        place.metric(
+            measure.label,
+            formats.number(row[name], measure.unit),
+            delta,
+            delta_color=formats.colour(measure),  # type: ignore[arg-type]
+            delta_description=f"against the {period} before" if delta else None,
+            help=measure.help,
+            border=True,
+            chart_data=course if any(course) else None,
+            chart_type="area",
+            height="stretch",
+        )
+
+
+def chart(title: str, figure: go.Figure, alt: str) -> None:
+    """A framed figure under its title; `alt` says in words what it shows."""
+    with st.container(border=True):
+        st.markdown(f"**{title}**")
+        st.plotly_chart(figure, config=QUIET, alt=alt, key=title)
+
+
+def table(frame: pd.DataFrame, alt: str) -> None:
+    """An answer as a table with labels and units."""
+    shown = frame.copy()
+    config: dict[str, Any] = {}
+    for name in shown.columns:
+        if name not in MEASURES:
+            config[name] = st.column_config.TextColumn(formats.label(name))
+            continue
+        measure = MEASURES[name]
+        shown[name] = pd.to_numeric(shown[name], errors="coerce").astype("float64")
+        config[name] = st.column_config.NumberColumn(measure.label, help=measure.help, format=COLUMNS.get(measure.unit, "localized"))
+    st.dataframe(shown, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, alt=alt)
+
+
+def trust(days: tuple[date, date], *answers: Answer) -> None:
+    """One line: as of when, in which zone, how much is priced, what waits, what was refused; and every note of the answers."""
+    line = metrics.trust(*days)
+    said = [f"As of {line.as_of:%Y-%m-%d %H:%M:%S} UTC", f"days of {line.zone}"]
+    shares = [answer.priced_share for answer in answers if answer.priced_share is not None]
+    if shares:
+        said.append(f"{formats.number(shares[0], 'share')} of operations priced")
+    if not line.complete:
+        said.append(f"{line.waiting_rows:,} received and not yet counted, the oldest for {formats.duration(line.oldest_waiting_s)}")
+    said += [
+        f"{number:,} {what}"
+        for number, what in ((line.rejected, "rejected"), (line.late, "late"), (line.duplicates, "told twice"))
+        if number
+    ]
+    st.caption(" · ".join(said))
+    if line.zone != line.zone_wanted:
+        st.info(f"Days are being cut anew for {line.zone_wanted}; until then they are days of {line.zone}.", icon=":material/schedule:")
+    if line.sample_arriving:
+        st.info("Sample traffic is still arriving: these numbers grow.", icon=":material/hourglass_top:")
+    for note in dict.fromkeys(note for answer in answers for note in answer.notes):
+        st.caption(f":material/info: {note}")
+
+
+def nothing(what: str) -> None:
+    """The empty state: what is missing and what to do next."""
+    st.info(f"No {what} in this range.", icon=":material/inbox:")
+    st.markdown(
+        "Choose a longer range or fewer filters. If nothing has arrived yet, make a key and send some:\n\n"
+        "```\npython -m services keys create --name my-app --scope telemetry\n"
+        'curl -H "Authorization: Bearer KEY" -H "Content-Type: application/json" '
+        '-d \'{"operations": [{"id": "1", "started_at": "2026-01-31T12:00:00Z", "model": "gpt-5-mini"}]}\' '
+        "…/api/operations\n```\n\nor import a file: `python -m services import FILE --map MAP`."
+    )

@@ -1,0 +1,118 @@
+"""Answers of the catalogue as Plotly figures. No Streamlit, no data access: a frame goes in, a figure comes out."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from console.ui import formats
+from services.metrics import MEASURES
+
+MOST_SERIES = 8
+OTHER = "all others"
+HEIGHT = 260
+AXIS = {"usd": {"tickprefix": "$"}, "share": {"tickformat": ".1%"}, "ms": {"ticksuffix": " ms"}, "per_min": {"ticksuffix": " /min"}}
+HOVER = {
+    "usd": "$%{y:,.4f}",
+    "share": "%{y:.2%}",
+    "ms": "%{y:,.0f} ms",
+    "per_min": "%{y:,.2f} /min",
+    "rating": "%{y:.2f}",
+    "s": "%{y:,.0f} s",
+}
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def stacked(frame: pd.DataFrame, measure: str, by: str) -> go.Figure:
+    """Bars over time, one colour a value of `by`; beyond eight the smallest are one."""
+    figure = _figure(measure)
+    wide = _most(frame, measure, by)
+    for name in wide.columns:
+        figure.add_bar(x=wide.index, y=wide[name], name=formats.short(name), hovertemplate=_hover(measure, name))
+    figure.update_layout(barmode="stack", showlegend=len(wide.columns) > 1)
+    return figure
+
+
+def bars(frame: pd.DataFrame, measure: str) -> go.Figure:
+    """One bar a bucket."""
+    figure = _figure(measure)
+    figure.add_bar(x=frame["bucket"], y=_floats(frame[measure]), name=formats.label(measure), hovertemplate=_hover(measure))
+    return figure
+
+
+def lines(frame: pd.DataFrame, measures: Sequence[str], *, names: Mapping[str, str] | None = None) -> go.Figure:
+    """One line a measure; where nothing is known the line has a gap."""
+    figure = _figure(measures[0])
+    for measure in measures:
+        name = (names or {}).get(measure, formats.label(measure))
+        figure.add_scatter(
+            x=frame["bucket"], y=_floats(frame[measure]), name=name, mode="lines+markers" if len(frame) < 3 else "lines",
+            connectgaps=False, hovertemplate=_hover(measure, name),
+        )  # fmt: skip
+    figure.update_layout(showlegend=len(measures) > 1)
+    return figure
+
+
+def ranked(frame: pd.DataFrame, measure: str, by: str, most: int = 10) -> go.Figure:
+    """Horizontal bars, the largest on top; long names are shortened and whole under the pointer."""
+    known = frame.assign(value=_floats(frame[measure])).dropna(subset="value").nlargest(most, "value")[::-1]
+    figure = _figure(measure)
+    unit = MEASURES[measure].unit
+    figure.add_bar(
+        x=known["value"], y=list(range(len(known))), orientation="h", customdata=known[by],
+        text=[formats.number(value, unit) for value in known["value"]], textposition="auto",
+        hovertemplate="%{customdata}: %{text}<extra></extra>",
+    )  # fmt: skip
+    figure.update_xaxes(AXIS.get(unit, {}), rangemode="tozero")
+    figure.update_yaxes(
+        tickprefix="", ticksuffix="", tickformat="", tickvals=list(range(len(known))), ticktext=[formats.short(name) for name in known[by]]
+    )
+    figure.update_layout(hovermode="closest", height=max(HEIGHT, 70 + 26 * len(known)))
+    return figure
+
+
+def week(frame: pd.DataFrame, measure: str) -> go.Figure:
+    """Hour by weekday, summed over an hourly answer in the zone of its buckets."""
+    local = frame["bucket"].dt
+    grid = frame.assign(hour=local.hour, weekday=local.weekday, value=_floats(frame[measure]))
+    table = grid.pivot_table(index="weekday", columns="hour", values="value", aggfunc="sum").reindex(index=range(7), columns=range(24))
+    figure = _figure(measure)
+    figure.add_heatmap(
+        z=table.to_numpy(), x=list(range(24)), y=list(WEEKDAYS), colorscale="Blues", showscale=False, xgap=1, ygap=1,
+        hovertemplate="%{y} %{x}:00: %{z:,.0f}<extra></extra>",
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", tickprefix="", ticksuffix="")
+    figure.update_xaxes(dtick=3, ticksuffix=":00")
+    figure.update_layout(hovermode="closest")
+    return figure
+
+
+def _most(frame: pd.DataFrame, measure: str, by: str) -> pd.DataFrame:
+    """Bucket × value of `by`, largest first, the rest together."""
+    wide = frame.assign(value=_floats(frame[measure])).pivot_table(index="bucket", columns=by, values="value", aggfunc="sum", dropna=False)
+    order = wide.sum().sort_values(ascending=False).index
+    if len(order) <= MOST_SERIES:
+        return wide[order]
+    kept = wide[order[: MOST_SERIES - 1]].copy()
+    kept[OTHER] = wide[order[MOST_SERIES - 1 :]].sum(axis=1)
+    return kept
+
+
+def _figure(measure: str) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        height=HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, hovermode="x unified", showlegend=False, bargap=0.15,
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "title": None},
+    )  # fmt: skip
+    figure.update_yaxes(AXIS.get(MEASURES[measure].unit, {}), rangemode="tozero", automargin=True)
+    return figure
+
+
+def _hover(measure: str, name: str | None = None) -> str:
+    said = HOVER.get(MEASURES[measure].unit, "%{y:,.0f}")
+    return f"{said}<extra>{name}</extra>" if name else f"{said}<extra></extra>"
+
+
+def _floats(values: pd.Series) -> pd.Series:
+    """Exact money becomes a float here, for drawing only."""
+    return pd.to_numeric(values, errors="coerce").astype("float64")

@@ -1,0 +1,46 @@
+"""The part of the Health page that keeps itself current; it can be paused."""
+
+import pandas as pd
+import streamlit as st
+
+from console.ui import formats
+from services import clock, health
+
+EVERY_S = 2
+SAYS = {
+    "healthy": ("Healthy: everything answers and nothing is stalled.", ":material/check_circle:", st.success),
+    "degraded": ("Degraded", ":material/warning:", st.warning),
+    "down": ("Down", ":material/error:", st.error),
+}
+NAMES = {
+    "gemini_api": "Gemini API",
+    "cache": "Cache (Redis)",
+    "database": "Database (Postgres)",
+    "dispatcher": "Dispatcher",
+    "workers": "Workers",
+    "rollups": "Rollups and telemetry",
+}
+
+
+def status() -> None:
+    """The status line with its reasons and the table of probes, every two seconds unless paused."""
+    paused = st.toggle("Pause updates", key="paused", help=f"This part is asked again every {EVERY_S} seconds.")
+    st.fragment(_draw, run_every=None if paused else EVERY_S)()
+
+
+def _draw() -> None:
+    now = health.status()
+    words, icon, box = SAYS[now.status]
+    box(f"**{words}**" + "".join(f"  \n{reason}" for reason in now.reasons), icon=icon)
+    rows = [
+        {
+            "Part": NAMES.get(probe.name, probe.name),
+            "State": "● up" if probe.up else "▲ down",
+            "Since": formats.duration((clock.utc_now() - probe.since).total_seconds()),
+            "Answered in": formats.UNKNOWN if probe.latency_ms is None else f"{probe.latency_ms:.1f} ms",
+            "Detail": probe.detail,
+        }
+        for probe in now.probes
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="State of each part the console stands on")
+    st.caption(f"Asked at {now.timestamp:%H:%M:%S} UTC.")
