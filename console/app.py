@@ -6,11 +6,11 @@ import streamlit as st
 
 from console.auth import identity
 from services.errors import BinnacleError, Unauthenticated
-from services.settings import settings
 
-PAGES = Path(__file__).resolve().parent.parent / "pages"
+HERE = Path(__file__).resolve().parent
+PAGES = HERE.parent / "pages"
 
-st.set_page_config(page_title="Binnacle", page_icon=":material/explore:", layout="wide")
+st.set_page_config(page_title="Binnacle", page_icon=HERE / "ui" / "icon.svg", layout="wide")
 
 try:
     account = identity.current()
@@ -28,15 +28,13 @@ page = st.navigation(
         st.Page(PAGES / "cost.py", title="Cost", icon=":material/payments:"),
         st.Page(PAGES / "performance.py", title="Performance", icon=":material/speed:"),
         st.Page(PAGES / "sessions.py", title="Sessions", icon=":material/forum:"),
-    ]
+    ],
+    position="top",
 )
 
-with st.sidebar:
-    st.markdown(f"**{account.name}** · {account.role}")
-    st.link_button("Account and sign-out", "/account", icon=":material/person:")
-    st.caption(f"Days are days of {settings().reporting_zone}.")
-
-st.title(page.title, anchor=False)
+title, who = st.columns([4, 1], vertical_alignment="center")
+title.title(page.title, anchor=False)
+who.link_button(f"{account.name} · {account.role}", "/account", icon=":material/person:", width="stretch", help="Account and sign-out")
 try:
     page.run()
 except BinnacleError as problem:

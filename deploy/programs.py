@@ -19,7 +19,7 @@ class Program:
     group: str
     command: list[str]
     stop_signal: str = "TERM"
-    stop_s: int = 6
+    stop_s: int = 8
     user: str | None = None
     folder: Path = ROOT
 

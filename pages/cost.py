@@ -17,17 +17,17 @@ if not total.frame["operations"].sum():
     cards.nothing("operations")
     st.stop()
 
-cards.tiles(total, trend, TILES, chosen.label)
+cards.tiles(total, trend, TILES, chosen.before)
 
 by_module = metrics.query(["cost"], by=["module"], interval=chosen.interval, **chosen.asked)
 by_model = metrics.query(["cost"], by=["model"], interval=chosen.interval, **chosen.asked)
 models = metrics.query(["cost", "unpriced"], by=["model"], **chosen.asked)
-users = metrics.query(["cost", "total_tokens"], by=["provider"], **chosen.asked)
+providers = metrics.query(["cost"], by=["provider"], **chosen.asked)
 unpriced = models.frame[models.frame["unpriced"] > 0].sort_values("unpriced", ascending=False)
 
 if len(unpriced):
     named = ", ".join(f"{formats.short(row.model)} ({row.unpriced:,})" for row in unpriced.head(5).itertuples())
-    st.warning(f"No price is known for some operations of {named}; they are in no total here.", icon=":material/money_off:")
+    st.warning(f"{unpriced['unpriced'].sum():,} operations have no known cost and are in no total: {named}.", icon=":material/money_off:")
 
 left, right = st.columns(2)
 with left:
@@ -35,7 +35,7 @@ with left:
     cards.chart("Models that cost most", charts.ranked(models.frame, "cost", "model"), "Bars: the ten models that cost most")
 with right:
     cards.chart("Cost by model", charts.stacked(by_model.frame, "cost", "model"), "Stacked bars: cost over time by model")
-    cards.chart("Cost by provider", charts.ranked(users.frame, "cost", "provider"), "Bars: cost of each provider")
+    cards.chart("Cost by provider", charts.ranked(providers.frame, "cost", "provider"), "Bars: cost of each provider")
 
 st.subheader("By module and model", anchor=False)
 detail = metrics.query(DETAIL, by=["module", "model"], **chosen.asked)

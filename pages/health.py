@@ -14,13 +14,13 @@ live.status()
 
 today = clock.today(settings().zone)
 tomorrow, week_ago = today + timedelta(days=1), today - timedelta(days=6)
-total = metrics.query(TILES, start=today, end=tomorrow, compare=True)
+total = metrics.query(TILES, start=clock.day_start(today, settings().zone), end=clock.utc_now(), compare="day")
 week = metrics.query([*TILES, "cost"], start=week_ago, end=tomorrow, interval="day")
 by_outcome = metrics.query(["errors"], start=week_ago, end=tomorrow, by=["error_type"])
 by_module = metrics.query(["operations", "error_rate", "cached_share", "latency_p95", "cost"], start=today, end=tomorrow, by=["module"])
 
 st.subheader("Today", anchor=False)
-cards.tiles(total, week, TILES, "day")
+cards.tiles(total, week, TILES, "same hours yesterday")
 cards.trust((week_ago, tomorrow), week)
 
 if not week.frame["operations"].sum():

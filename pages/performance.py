@@ -18,7 +18,7 @@ if not total.frame["operations"].sum():
     cards.nothing("operations")
     st.stop()
 
-cards.tiles(total, trend, TILES, chosen.label)
+cards.tiles(total, trend, TILES, chosen.before)
 
 by_type = metrics.query(["errors"], by=["error_type"], **chosen.asked)
 detail = metrics.query(DETAIL, by=["provider", "model"], **chosen.asked)

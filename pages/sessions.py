@@ -17,7 +17,7 @@ if not total.frame["sessions_started"].sum():
     cards.nothing("sessions")
     st.stop()
 
-cards.tiles(total, trend, TILES, chosen.label)
+cards.tiles(total, trend, TILES, chosen.before)
 
 topics = metrics.query(["sessions_started", "session_rating"], by=["topic"], **chosen.whole_days)
 modules = metrics.query(DETAIL, by=["module"], **chosen.whole_days)

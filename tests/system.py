@@ -143,7 +143,7 @@ class Console:
         assert self.process.stdout is not None
         with self.process.stdout as lines:
             for line in lines:
-                self.output.append(line)  # noqa: PERF402 - line by line, as they come
+                self.output.append(line)
 
 
 def _name(command: list[str]) -> str:

@@ -16,8 +16,8 @@ QUIET = {"displayModeBar": False, "responsive": True}
 COLUMNS = {"usd": "dollar", "share": "percent", "ms": "%,.0f ms", "s": "%,.0f s", "per_min": "%.2f /min", "rating": "%.2f"}
 
 
-def tiles(total: Answer, trend: Answer, measures: Sequence[str], period: str) -> None:
-    """One tile a measure: its value, its change against the period before, and its course."""
+def tiles(total: Answer, trend: Answer, measures: Sequence[str], before: str) -> None:
+    """One tile a measure: its value, its change, its course; `before` says in a few words against what."""
     row = total.frame.iloc[0]
     for place, name in zip(st.columns(len(measures)), measures, strict=True):
         measure = MEASURES[name]
@@ -28,7 +28,7 @@ def tiles(total: Answer, trend: Answer, measures: Sequence[str], period: str) ->
             formats.number(row[name], measure.unit),
             delta,
             delta_color=formats.colour(measure),  # type: ignore[arg-type]
-            delta_description=f"against the {period} before" if delta else None,
+            delta_description=before if delta else None,
             help=measure.help,
             border=True,
             chart_data=course if any(course) else None,
@@ -54,7 +54,8 @@ def table(frame: pd.DataFrame, alt: str) -> None:
             continue
         measure = MEASURES[name]
         shown[name] = pd.to_numeric(shown[name], errors="coerce").astype("float64")
-        config[name] = st.column_config.NumberColumn(measure.label, help=measure.help, format=COLUMNS.get(measure.unit, "localized"))
+        form = "$%.5f" if name == "cost_per_operation" else COLUMNS.get(measure.unit, "localized")
+        config[name] = st.column_config.NumberColumn(measure.label, help=measure.help, format=form)
     st.dataframe(shown, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, alt=alt)
 
 

@@ -10,7 +10,9 @@ from services.metrics import MEASURES
 
 MOST_SERIES = 8
 OTHER = "all others"
-HEIGHT = 260
+HEIGHT = 300
+# Okabe and Ito's colours, told apart by people who do not see red and green.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8A7500", "#7A7A7A")
 AXIS = {"usd": {"tickprefix": "$"}, "share": {"tickformat": ".1%"}, "ms": {"ticksuffix": " ms"}, "per_min": {"ticksuffix": " /min"}}
 HOVER = {
     "usd": "$%{y:,.4f}",
@@ -101,8 +103,8 @@ def _most(frame: pd.DataFrame, measure: str, by: str) -> pd.DataFrame:
 def _figure(measure: str) -> go.Figure:
     figure = go.Figure()
     figure.update_layout(
-        height=HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, hovermode="x unified", showlegend=False, bargap=0.15,
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "title": None},
+        height=HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, hovermode="x unified", showlegend=False, bargap=0.15, colorway=COLOURS,
+        legend={"orientation": "h", "yanchor": "top", "y": -0.16, "x": 0, "title": None, "traceorder": "normal"},
     )  # fmt: skip
     figure.update_yaxes(AXIS.get(MEASURES[measure].unit, {}), rangemode="tozero", automargin=True)
     return figure

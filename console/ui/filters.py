@@ -24,12 +24,12 @@ class Asked(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """[start, end) as metrics.query takes it, the interval that suits it, what to keep, and how to call it."""
+    """[start, end) as metrics.query takes it, the interval that suits it, how to call the period before, what to keep."""
 
     start: date | datetime
     end: date | datetime
     interval: str
-    label: str
+    before: str
     where: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -93,13 +93,13 @@ def selection(dimensions: Sequence[str] = DIMENSIONS) -> Selection:
 def between(chosen: str, where: dict[str, list[str]]) -> Selection:
     """The range by its name; 'custom' asks for two days."""
     today = clock.today(settings().zone)
-    name, days_of = RANGES[chosen]
+    days_of = RANGES[chosen][1]
     if chosen == "24h":
         now = clock.utc_now()
-        return Selection(now - timedelta(hours=24), now, "hour", "24 hours", where)
+        return Selection(now - timedelta(hours=24), now, "hour", "24 h before", where)
     start, end = days_of(today) if days_of else _custom(today)
     interval = "day" if (end - start).days <= 200 else "week" if (end - start).days <= 1_400 else "month"
-    return Selection(start, end, interval, name if days_of else f"{start} to {end - timedelta(days=1)}", where)
+    return Selection(start, end, interval, f"{(end - start).days} days before", where)
 
 
 def _custom(today: date) -> tuple[date, date]:

@@ -36,11 +36,12 @@ def _draw() -> None:
         {
             "Part": NAMES.get(probe.name, probe.name),
             "State": "● up" if probe.up else "▲ down",
-            "Since": formats.duration((clock.utc_now() - probe.since).total_seconds()),
+            "For": formats.duration((clock.utc_now() - probe.since).total_seconds()),
             "Answered in": formats.UNKNOWN if probe.latency_ms is None else f"{probe.latency_ms:.1f} ms",
             "Detail": probe.detail,
         }
         for probe in now.probes
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="State of each part the console stands on")
+    wide = {"Detail": st.column_config.TextColumn(width="large")}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=wide, alt="State of each part the console stands on")
     st.caption(f"Asked at {now.timestamp:%H:%M:%S} UTC.")

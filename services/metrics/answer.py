@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Literal
 
 import pandas as pd
 from sqlalchemy import Connection, text
@@ -17,6 +18,8 @@ from services.metrics.ranges import FINE, Period, resolve
 from services.metrics.sums import Split, Where, distinct_counts, operation_sums, session_sums
 
 MOST_ROWS = 200_000
+Compare = bool | Literal["day", "week"]
+EARLIER = {"day": 1, "week": 7}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,13 @@ def query(
     by: Sequence[str] = (),
     where: Mapping[str, Sequence[str]] | None = None,
     interval: str | None = None,
-    compare: bool = False,
+    compare: Compare = False,
 ) -> Answer:
-    """Answer from rollups. Dates are days of the reporting zone, `end` is exclusive. Raises BadInput saying what cannot be asked."""
+    """Answer from rollups. Dates are days of the reporting zone, `end` is exclusive.
+
+    `compare` adds the period of the same length before, or the same hours a "day" or a "week" earlier.
+    Raises BadInput saying what cannot be asked.
+    """
     chosen = _chosen(measures, by, where or {})
     filters: Where = {name: list(values) for name, values in (where or {}).items() if values}
     with transaction() as connection:
@@ -53,8 +60,9 @@ def query(
         period, notes = resolve(start, end, interval, zone_of(connection), utc_now())
         frame, priced_share, more = _measure(connection, chosen, Split(period, by, filters))
         if compare:
-            before, _, _ = _measure(connection, chosen, Split(period.previous(), by, filters))
-            frame = _beside(frame, before, list(by), [m.name for m in chosen], period)
+            earlier = period.previous() if compare is True else period.days_before(EARLIER[compare])
+            before, _, _ = _measure(connection, chosen, Split(earlier, by, filters))
+            frame = _beside(frame, before, list(by), [m.name for m in chosen], (period, earlier))
     return Answer(frame, now, complete, priced_share, period.zone.key, tuple(dict.fromkeys(notes + more)))
 
 
@@ -87,42 +95,50 @@ def _splits(dimension: str, measure: Measure) -> bool:
 
 def _measure(connection: Connection, chosen: Sequence[Measure], split: Split) -> tuple[pd.DataFrame, float | None, tuple[str, ...]]:
     """The measures of one period, the share of its operations that are priced, and notes."""
-    period, by = split.period, split.by
-    keys = (["bucket"] if period.interval else []) + list(by)
-    parts: list[pd.DataFrame] = []
-    notes: list[str] = []
-    needs = {need for measure in chosen if measure.family == "operation" for need in measure.needs}
-    if "error_type" in (*by, *split.where):
-        if period.interval in FINE:
-            raise BadInput("Error types are counted by day: ask for an interval of a day or longer.")
-        if period.fine:
-            notes.append("Error types are counted by the whole days that the range touches.")
-    if needs:
-        extra = set() if "error_type" in (*by, *split.where) else {"n", "priced"}
-        parts.append(operation_sums(connection, split, needs | extra))
+    keys = (["bucket"] if split.period.interval else []) + list(split.by)
+    by_day, notes = _known_by_day(chosen, split)
+    parts, more = _parts(connection, [m for m in chosen if m.family == "operation"], by_day, split)
+    sums = _grid(parts, split.period, keys)
+    frame = sums[keys].copy()
+    for measure in chosen:
+        frame[measure.name] = _value(measure, sums) if measure.family == "operation" or measure in by_day else None
+    return frame, _share(sums) if "priced" in sums else None, notes + more
+
+
+def _known_by_day(chosen: Sequence[Measure], split: Split) -> tuple[list[Measure], tuple[str, ...]]:
+    """The measures that are counted by whole days and can be answered, and what must be said of them."""
     by_day = [measure for measure in chosen if measure.family != "operation"]
-    if by_day and period.interval in FINE:
-        notes.append("Users and sessions are counted by whole days; finer than that they are unknown.")
-        by_day = []
-    elif by_day and period.fine:
+    notes = []
+    if split.asks("error_type"):
+        if split.period.interval in FINE:
+            raise BadInput("Error types are counted by day: ask for an interval of a day or longer.")
+        if split.period.fine:
+            notes.append("Error types are counted by the whole days that the range touches.")
+    if by_day and split.period.interval in FINE:
+        return [], (*notes, "Users and sessions are counted by whole days; finer than that they are unknown.")
+    if by_day and split.period.fine:
         notes.append("Users and sessions are counted by the whole days that the range touches.")
-    daily = replace(split, period=replace(period, fine=False))
+    return by_day, tuple(notes)
+
+
+def _parts(
+    connection: Connection, of_operations: Sequence[Measure], by_day: Sequence[Measure], split: Split
+) -> tuple[list[pd.DataFrame], tuple[str, ...]]:
+    """The sums from each kind of rollup that is needed."""
+    parts: list[pd.DataFrame] = []
+    estimated = False
+    daily = replace(split, period=replace(split.period, fine=False))
+    if of_operations or not by_day:
+        needs = {need for measure in of_operations for need in measure.needs}
+        parts.append(operation_sums(connection, split, needs | {"n", "priced"}))
     session_needs = {need for measure in by_day if measure.family == "session" for need in measure.needs}
     if session_needs:
         parts.append(session_sums(connection, daily, session_needs | {"session_n"}))
     for kind in dict.fromkeys(measure.needs[0] for measure in by_day if measure.family == "distinct"):
-        counts, estimated = distinct_counts(connection, daily, kind)
+        counts, is_estimate = distinct_counts(connection, daily, kind)
         parts.append(counts)
-        if estimated:
-            notes.append("Distinct counts of this range are estimates (about 1 % off).")
-    if not parts:
-        parts.append(operation_sums(connection, split, {"n"}))
-    sums = _grid(parts, period, keys)
-    priced_share = _share(sums) if needs and "priced" in sums else None
-    frame = sums[keys].copy()
-    for measure in chosen:
-        frame[measure.name] = _value(measure, sums) if measure.family == "operation" or measure in by_day else None
-    return frame, priced_share, tuple(notes)
+        estimated = estimated or is_estimate
+    return parts, ("Distinct counts of this range are estimates (about 1 % off).",) if estimated else ()
 
 
 def _grid(parts: list[pd.DataFrame], period: Period, keys: list[str]) -> pd.DataFrame:
@@ -166,14 +182,13 @@ def _value(measure: Measure, sums: pd.DataFrame) -> pd.Series:
     return pd.to_numeric(value).astype("Float64" if measure.name == "throughput" else "Int64").mask(nothing, 0)
 
 
-def _beside(frame: pd.DataFrame, before: pd.DataFrame, by: list[str], measures: list[str], period: Period) -> pd.DataFrame:
+def _beside(frame: pd.DataFrame, before: pd.DataFrame, by: list[str], measures: list[str], periods: tuple[Period, Period]) -> pd.DataFrame:
     """Previous values as measure_previous: on the same dimensions and, with an interval, on the bucket in the same place."""
-    names = {measure: f"{measure}_previous" for measure in measures}
-    if not period.interval:
-        return (
-            frame.merge(before.rename(columns=names), on=by, how="left") if by else pd.concat([frame, before.rename(columns=names)], axis=1)
-        )
-    places = {bucket: place for place, bucket in enumerate(period.previous().buckets())}
-    here = {bucket: place for place, bucket in enumerate(period.buckets())}
-    then = before.rename(columns=names).assign(place=before["bucket"].map(places)).drop(columns="bucket")
-    return frame.assign(place=frame["bucket"].map(here)).merge(then, on=["place", *by], how="left").drop(columns="place")
+    period, earlier = periods
+    then = before.rename(columns={measure: f"{measure}_previous" for measure in measures})
+    if period.interval:
+        places = {bucket: place for place, bucket in enumerate(earlier.buckets())}
+        here = {bucket: place for place, bucket in enumerate(period.buckets())}
+        then = then.assign(place=then["bucket"].map(places)).drop(columns="bucket")
+        return frame.assign(place=frame["bucket"].map(here)).merge(then, on=["place", *by], how="left").drop(columns="place")
+    return frame.merge(then, on=by, how="left") if by else pd.concat([frame, then], axis=1)

@@ -35,6 +35,11 @@ class Period:
         last = self.end.astimezone(self.zone)
         return last.date() if day_start(last.date(), self.zone) == self.end else last.date() + timedelta(days=1)
 
+    def days_before(self, days: int) -> "Period":
+        """The same hours of the clock, some local days earlier."""
+        start, end = (_same_clock(moment, days, self.zone) for moment in (self.start, self.end))
+        return Period(start, end, self.interval, self.zone, self.fine)
+
     def previous(self) -> "Period":
         """The period of the same length just before: as many local days, or as much time where it is finer than days."""
         if self.fine:
@@ -105,6 +110,12 @@ def truncate(moment: datetime, zone: ZoneInfo, interval: Interval | None) -> dat
     local = moment.astimezone(zone)
     minutes = local.minute % 15 if interval == "15min" else local.minute
     return moment.astimezone(UTC) - timedelta(minutes=minutes, seconds=local.second, microseconds=local.microsecond)
+
+
+def _same_clock(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
+    local = moment.astimezone(zone)
+    into_day = moment - day_start(local.date(), zone)
+    return day_start(local.date() - timedelta(days=days), zone) + into_day
 
 
 def _instant(moment: date | datetime, zone: ZoneInfo, name: str) -> datetime:

@@ -27,10 +27,14 @@ class Split:
     by: Sequence[str]
     where: Where
 
+    def asks(self, dimension: str) -> bool:
+        """Whether a dimension is split by or filtered on."""
+        return dimension in self.by or dimension in self.where
+
 
 def operation_sums(connection: Connection, split: Split, needs: set[str]) -> pd.DataFrame:
     """Columns: bucket (if the period has an interval), the dimensions, and each of `needs` summed; quantiles are named histogram@share."""
-    if "error_type" in (*split.by, *split.where):
+    if split.asks("error_type"):
         return _sums(connection, split, "rollup_error", {"errors": "sum(r.n)"})
     histograms = sorted({need.partition("@")[0] for need in needs if "@" in need})
     plain = {need: f"sum(r.{need})" for need in sorted(needs) if "@" not in need and need != "minutes"}
@@ -47,7 +51,7 @@ def operation_sums(connection: Connection, split: Split, needs: set[str]) -> pd.
 def session_sums(connection: Connection, split: Split, needs: set[str]) -> pd.DataFrame:
     """The same over sessions, by whole days; each session counts once, or once per topic when topics are asked for."""
     columns = {need: f"sum(r.{SESSION_COLUMNS.get(need, need)})" for need in sorted(needs)}
-    topic = "r.topic <> ''" if "topic" in (*split.by, *split.where) else "r.topic = ''"
+    topic = "r.topic <> ''" if split.asks("topic") else "r.topic = ''"
     return _sums(connection, split, "rollup_session_day", columns, topic)
 
 

@@ -112,9 +112,9 @@ def test_it_prepares_twice_without_harm(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("stack")
 def test_it_runs_on_a_database_and_redis_of_its_user(stack: None) -> None:
-    import os  # noqa: PLC0415 - the fixture has just set them
+    import os
 
     urls = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
-    with Console.running(**urls) as console:
+    with Console.running(None, **urls) as console:
         assert set(console.programs()) == {"supervisord", "web", "telemetry", "dispatcher", "worker-rollups", "worker-default"}
         assert "Sample traffic" not in console.text

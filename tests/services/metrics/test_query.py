@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -243,3 +243,23 @@ def test_it_refuses_an_answer_nobody_could_read(monkeypatch: pytest.MonkeyPatch)
     arrive(many(50, START, SPAN))
     with pytest.raises(BadInput, match="more than 20 rows"):
         metrics.query(["operations"], by=["model"], interval="day", start=WINDOW["start"], end=WINDOW["end"])
+
+
+@pytest.mark.parametrize(("compare", "days"), [("day", 1), ("week", 7)])
+def test_it_compares_with_the_same_hours_of_an_earlier_day(compare: Literal["day", "week"], days: int) -> None:
+    now = utc_now()
+    start = now - timedelta(hours=3)
+    earlier = [operation(f"{hours}-{days}", now - timedelta(days=days, hours=hours)) for hours in (1, 2, 5, 9)]
+    arrive([operation("now", now - timedelta(hours=1)), *earlier])
+    answer = metrics.query(["operations"], start=start, end=now, compare=compare)
+    assert (answer.frame["operations"].iloc[0], answer.frame["operations_previous"].iloc[0]) == (1, 2)
+
+
+def test_it_counts_error_types_by_whole_days_and_says_so() -> None:
+    now = utc_now()
+    arrive([operation("e", now - timedelta(minutes=5), error_type="timeout")])
+    answer = metrics.query(["errors"], by=["error_type"], start=now - timedelta(hours=1), end=now)
+    assert answer.frame["errors"].sum() == 1
+    assert "Error types are counted by the whole days" in answer.notes[0]
+    with pytest.raises(BadInput, match="counted by day"):
+        metrics.query(["errors"], by=["error_type"], start=now - timedelta(hours=1), end=now, interval="hour")
