@@ -13,6 +13,7 @@ from services import metrics
 from services.metrics import MEASURES, Answer
 
 QUIET = {"displayModeBar": False, "responsive": True}
+PRECISE = {"cost_per_operation": "$%.5f", "session_messages": "%.1f"}
 COLUMNS = {"usd": "dollar", "share": "percent", "ms": "%,.0f ms", "s": "%,.0f s", "per_min": "%.2f /min", "rating": "%.2f"}
 
 
@@ -22,7 +23,7 @@ def tiles(total: Answer, trend: Answer, measures: Sequence[str], before: str) ->
     for place, name in zip(st.columns(len(measures)), measures, strict=True):
         measure = MEASURES[name]
         delta = formats.change(row[name], row.get(f"{name}_previous"), measure.unit)
-        course = [float(value) for value in pd.to_numeric(trend.frame[name], errors="coerce").fillna(0)]
+        course = pd.to_numeric(trend.frame[name], errors="coerce").dropna().astype("float64").tolist()
         place.metric(
             measure.label,
             formats.number(row[name], measure.unit),
@@ -54,7 +55,7 @@ def table(frame: pd.DataFrame, alt: str) -> None:
             continue
         measure = MEASURES[name]
         shown[name] = pd.to_numeric(shown[name], errors="coerce").astype("float64")
-        form = "$%.5f" if name == "cost_per_operation" else COLUMNS.get(measure.unit, "localized")
+        form = PRECISE.get(name) or COLUMNS.get(measure.unit, "localized")
         config[name] = st.column_config.NumberColumn(measure.label, help=measure.help, format=form)
     st.dataframe(shown, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, alt=alt)
 

@@ -13,16 +13,15 @@ OTHER = "all others"
 HEIGHT = 300
 # Okabe and Ito's colours, told apart by people who do not see red and green.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8A7500", "#7A7A7A")
-AXIS = {"usd": {"tickprefix": "$"}, "share": {"tickformat": ".1%"}, "ms": {"ticksuffix": " ms"}, "per_min": {"ticksuffix": " /min"}}
+AXIS = {"usd": {"tickprefix": "$"}, "share": {"tickformat": ".1%"}, "ms": {"ticksuffix": " s"}, "per_min": {"ticksuffix": " /min"}}
 HOVER = {
     "usd": "$%{y:,.4f}",
     "share": "%{y:.2%}",
-    "ms": "%{y:,.0f} ms",
+    "ms": "%{y:,.2f} s",
     "per_min": "%{y:,.2f} /min",
     "rating": "%{y:.2f}",
     "s": "%{y:,.0f} s",
 }
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def stacked(frame: pd.DataFrame, measure: str, by: str) -> go.Figure:
@@ -38,7 +37,7 @@ def stacked(frame: pd.DataFrame, measure: str, by: str) -> go.Figure:
 def bars(frame: pd.DataFrame, measure: str) -> go.Figure:
     """One bar a bucket."""
     figure = _figure(measure)
-    figure.add_bar(x=frame["bucket"], y=_floats(frame[measure]), name=formats.label(measure), hovertemplate=_hover(measure))
+    figure.add_bar(x=frame["bucket"], y=_values(frame, measure), name=formats.label(measure), hovertemplate=_hover(measure))
     return figure
 
 
@@ -48,7 +47,7 @@ def lines(frame: pd.DataFrame, measures: Sequence[str], *, names: Mapping[str, s
     for measure in measures:
         name = (names or {}).get(measure, formats.label(measure))
         figure.add_scatter(
-            x=frame["bucket"], y=_floats(frame[measure]), name=name, mode="lines+markers" if len(frame) < 3 else "lines",
+            x=frame["bucket"], y=_values(frame, measure), name=name, mode="lines+markers" if len(frame) < 3 else "lines",
             connectgaps=False, hovertemplate=_hover(measure, name),
         )  # fmt: skip
     figure.update_layout(showlegend=len(measures) > 1)
@@ -57,12 +56,12 @@ def lines(frame: pd.DataFrame, measures: Sequence[str], *, names: Mapping[str, s
 
 def ranked(frame: pd.DataFrame, measure: str, by: str, most: int = 10) -> go.Figure:
     """Horizontal bars, the largest on top; long names are shortened and whole under the pointer."""
-    known = frame.assign(value=_floats(frame[measure])).dropna(subset="value").nlargest(most, "value")[::-1]
+    known = frame.assign(value=_values(frame, measure)).dropna(subset="value").nlargest(most, "value")[::-1]
     figure = _figure(measure)
     unit = MEASURES[measure].unit
     figure.add_bar(
         x=known["value"], y=list(range(len(known))), orientation="h", customdata=known[by],
-        text=[formats.number(value, unit) for value in known["value"]], textposition="auto",
+        text=[formats.number(value, unit) for value in known[measure]], textposition="auto",
         hovertemplate="%{customdata}: %{text}<extra></extra>",
     )  # fmt: skip
     figure.update_xaxes(AXIS.get(unit, {}), rangemode="tozero")
@@ -73,25 +72,9 @@ def ranked(frame: pd.DataFrame, measure: str, by: str, most: int = 10) -> go.Fig
     return figure
 
 
-def week(frame: pd.DataFrame, measure: str) -> go.Figure:
-    """Hour by weekday, summed over an hourly answer in the zone of its buckets."""
-    local = frame["bucket"].dt
-    grid = frame.assign(hour=local.hour, weekday=local.weekday, value=_floats(frame[measure]))
-    table = grid.pivot_table(index="weekday", columns="hour", values="value", aggfunc="sum").reindex(index=range(7), columns=range(24))
-    figure = _figure(measure)
-    figure.add_heatmap(
-        z=table.to_numpy(), x=list(range(24)), y=list(WEEKDAYS), colorscale="Blues", showscale=False, xgap=1, ygap=1,
-        hovertemplate="%{y} %{x}:00: %{z:,.0f}<extra></extra>",
-    )  # fmt: skip
-    figure.update_yaxes(autorange="reversed", tickprefix="", ticksuffix="")
-    figure.update_xaxes(dtick=3, ticksuffix=":00")
-    figure.update_layout(hovermode="closest")
-    return figure
-
-
 def _most(frame: pd.DataFrame, measure: str, by: str) -> pd.DataFrame:
     """Bucket × value of `by`, largest first, the rest together."""
-    wide = frame.assign(value=_floats(frame[measure])).pivot_table(index="bucket", columns=by, values="value", aggfunc="sum", dropna=False)
+    wide = frame.assign(value=_values(frame, measure)).pivot_table(index="bucket", columns=by, values="value", aggfunc="sum", dropna=False)
     order = wide.sum().sort_values(ascending=False).index
     if len(order) <= MOST_SERIES:
         return wide[order]
@@ -104,7 +87,7 @@ def _figure(measure: str) -> go.Figure:
     figure = go.Figure()
     figure.update_layout(
         height=HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, hovermode="x unified", showlegend=False, bargap=0.15, colorway=COLOURS,
-        legend={"orientation": "h", "yanchor": "top", "y": -0.16, "x": 0, "title": None, "traceorder": "normal"},
+        legend={"orientation": "h", "yanchor": "top", "y": -0.28, "x": 0, "title": None, "traceorder": "normal"},
     )  # fmt: skip
     figure.update_yaxes(AXIS.get(MEASURES[measure].unit, {}), rangemode="tozero", automargin=True)
     return figure
@@ -115,6 +98,7 @@ def _hover(measure: str, name: str | None = None) -> str:
     return f"{said}<extra>{name}</extra>" if name else f"{said}<extra></extra>"
 
 
-def _floats(values: pd.Series) -> pd.Series:
-    """Exact money becomes a float here, for drawing only."""
-    return pd.to_numeric(values, errors="coerce").astype("float64")
+def _values(frame: pd.DataFrame, measure: str) -> pd.Series:
+    """A measure as floats, for drawing only; milliseconds are drawn as seconds."""
+    values = pd.to_numeric(frame[measure], errors="coerce").astype("float64")
+    return values / 1_000 if MEASURES[measure].unit == "ms" else values

@@ -64,14 +64,15 @@ def _last_month(today: date) -> tuple[date, date]:
     return (end - timedelta(days=1)).replace(day=1), end
 
 
-RANGES: dict[str, tuple[str, Callable[[date], tuple[date, date]] | None]] = {
-    "24h": ("24 hours", None),
-    "7d": ("7 days", lambda today: _last(7, today)),
-    "30d": ("30 days", lambda today: _last(30, today)),
-    "90d": ("90 days", lambda today: _last(90, today)),
-    "month": ("This month", _this_month),
-    "last-month": ("Last month", _last_month),
-    "custom": ("From – to", None),
+# The names are the words of the buttons and of the address: Streamlit writes options to the address as it shows them.
+RANGES: dict[str, Callable[[date], tuple[date, date]] | None] = {
+    "24h": None,
+    "7d": lambda today: _last(7, today),
+    "30d": lambda today: _last(30, today),
+    "90d": lambda today: _last(90, today),
+    "this month": _this_month,
+    "last month": _last_month,
+    "custom": None,
 }
 
 
@@ -80,8 +81,8 @@ def selection(dimensions: Sequence[str] = DIMENSIONS) -> Selection:
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     with left:
         chosen = st.segmented_control(
-            "Range", list(RANGES), default=DEFAULT, format_func=lambda name: RANGES[name][0], key="range", bind="query-params",
-            required=True, label_visibility="collapsed",
+            "Range", list(RANGES), default=DEFAULT, key="range", bind="query-params", required=True,
+            label_visibility="collapsed",
         )  # fmt: skip
     with right.popover("Filters", icon=":material/filter_alt:", width="stretch"):
         where = {name: picked for name in dimensions if (picked := _values(name))}
@@ -93,7 +94,7 @@ def selection(dimensions: Sequence[str] = DIMENSIONS) -> Selection:
 def between(chosen: str, where: dict[str, list[str]]) -> Selection:
     """The range by its name; 'custom' asks for two days."""
     today = clock.today(settings().zone)
-    days_of = RANGES[chosen][1]
+    days_of = RANGES[chosen]
     if chosen == "24h":
         now = clock.utc_now()
         return Selection(now - timedelta(hours=24), now, "hour", "24 h before", where)
