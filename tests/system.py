@@ -116,13 +116,17 @@ class Console:
     def programs(self) -> Mapping[str, psutil.Process]:
         """The living processes by the name of their program, the process manager as 'supervisord'."""
         found: dict[str, psutil.Process] = {}
-        manager = next((p for p in psutil.Process(self.process.pid).children() if "supervisord" in " ".join(p.cmdline())), None)
-        if manager is None:
+        try:
+            family = psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
             return found
-        found["supervisord"] = manager
-        for child in manager.children():
-            found[_name(child.cmdline())] = child
-        return found
+        for process in family:
+            try:
+                name = _name(process.cmdline())
+            except psutil.NoSuchProcess:
+                continue  # ended between the listing and the question
+            found.setdefault(name, process)  # the parent comes before what it forked
+        return {name: process for name, process in found.items() if name}
 
     def stop(self, timeout_s: float = 20) -> float:
         """SIGTERM, as a process manager would; seconds it took."""
@@ -147,8 +151,10 @@ class Console:
 
 
 def _name(command: list[str]) -> str:
+    """The program a command line belongs to; nothing for others."""
     words = " ".join(command)
     names = {
+        "supervisor.supervisord": "supervisord",
         "console ui": "web",
         "console api": "telemetry",
         "workers dispatch": "dispatcher",
@@ -157,4 +163,4 @@ def _name(command: list[str]) -> str:
         "bin/postgres": "postgres",
         "valkey-server": "valkey",
     }
-    return next((name for part, name in names.items() if part in words), words)
+    return next((name for part, name in names.items() if part in words), "")
