@@ -2,27 +2,22 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from types import FrameType
-
-from sqlalchemy import text
 
 from deploy import preflight
 from deploy.embedded import Postgres, Valkey, postgres_answers, redis_answers
 from deploy.programs import CONSOLE, Program, configuration, console_programs, postgres_program, valkey_program
 from deploy.ready import wait_until_ready
 from deploy.supervise import Supervisor, end_leftovers
-from services import jobs
-from services.accounts import links
-from services.db import engine, transaction
-from services.db.migrate import upgrade
 from services.errors import BinnacleError, Unavailable
-from services.settings import settings
+from services.settings import ROOT, settings
 
+SAMPLE = "--sample"
 LEAN = {
     "MALLOC_ARENA_MAX": "2",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
@@ -56,9 +51,7 @@ class Launcher:
         (self.run / "supervisord.conf").write_text(configuration(programs, self.run))
         self.manager = Supervisor(self.run, os.environ | LEAN)
         self._bring_up()
-        with transaction() as connection:
-            token = links.mint(connection)
-        say(f"Binnacle ready: {links.url(token)}")
+        say(f"Binnacle ready: {child('services', 'users', 'link', 'admin').split()[-1]}")
 
     def watch(self) -> None:
         """Until asked to stop: should the process manager itself die, everything is brought up again."""
@@ -109,13 +102,13 @@ class Launcher:
         assert self.manager is not None  # noqa: S101 - set by start before any call
         self.manager.start()
         self._wait_for_stores()
-        upgrade()
-        if self.embedded_database and settings().sample_data:
-            self._order_sample()
-        since = self._database_time()
+        sample = [SAMPLE] if self.embedded_database and settings().sample_data else []
+        said = child("deploy.prepare", *sample)
+        if said:
+            say(said)
         say("Starting web, telemetry, dispatcher and workers …")
         self.manager.start_group(CONSOLE)
-        wait_until_ready(settings(), self.manager, since, lambda: self.stopping)
+        wait_until_ready(settings(), self.manager, lambda: self.stopping)
 
     def _wait_for_stores(self, timeout_s: float = 60) -> None:
         say("Starting Postgres and Valkey …" if self.embedded_database else "Reaching the database …")
@@ -127,20 +120,13 @@ class Launcher:
             postgres.create_database(port)
         _until(lambda: redis_answers(os.environ["REDIS_URL"]), deadline, "Valkey", self.run)
 
-    def _order_sample(self) -> None:
-        """Have sample traffic generated, once, where nothing has arrived yet; it arrives while the console is up."""
-        with transaction() as connection:
-            empty = connection.execute(
-                text("select not exists (select from series) and not exists (select from telemetry_inbox)")
-            ).scalar_one()
-            if empty and jobs.enqueue(connection, "sample.generate", queue="default", dedupe_key="sample.generate") is not None:
-                say("Sample traffic will arrive in the background (SAMPLE_DATA=no starts empty).")
 
-    @staticmethod
-    def _database_time() -> datetime:
-        with transaction() as connection:
-            now: datetime = connection.execute(text("select now()")).scalar_one()
-        return now
+def child(module: str, *arguments: str) -> str:
+    """What a module of ours prints when it is run to its end; raises Unavailable with its last line when it fails."""
+    done = subprocess.run([sys.executable, "-m", module, *arguments], cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unavailable((done.stderr.strip().splitlines() or [f"{module} ended with code {done.returncode}"])[-1])
+    return done.stdout.strip()
 
 
 def _until(answers: Callable[[], bool], deadline: float, what: str, folder: Path) -> None:
@@ -176,8 +162,6 @@ def main() -> int:
     finally:
         if launcher is not None:
             launcher.stop()
-            if engine.cache_info().currsize:
-                engine().dispose()
         if lock is not None:
             lock.close()
     say("Stopped.")

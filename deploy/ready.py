@@ -5,40 +5,50 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 
-from sqlalchemy import text
+import psycopg2
 
+from deploy.embedded import driver_url
 from deploy.supervise import Supervisor, log_tail
-from services.db import transaction
 from services.errors import Unavailable
 from services.settings import Settings
 
-BEATING = "select kind || coalesce(':' || queue, '') from processes where beat_at > now() - interval '30 seconds' and started_at > :since"
+BEATING = "select kind || coalesce(':' || queue, ''), pid from processes where beat_at > now() - interval '30 seconds'"
 PARTS = {"dispatcher": "dispatcher", "worker-rollups": "worker:rollups", "worker-default": "worker:default"}
 
 
-def wait_until_ready(settings: Settings, manager: Supervisor, since: object, stopping: Callable[[], bool], timeout_s: float = 120) -> None:
-    """Return when both ports answer and dispatcher and workers have reported since `since`.
+def wait_until_ready(settings: Settings, manager: Supervisor, stopping: Callable[[], bool], timeout_s: float = 120) -> None:
+    """Return when both ports answer and the dispatcher and workers that now run have reported.
 
     Raises Unavailable naming the part that did not, with the end of its log.
     """
     deadline = time.monotonic() + timeout_s
-    missing = list(_missing(settings, since))
+    missing = list(_missing(settings, manager))
     while missing and not stopping():
         if time.monotonic() > deadline:
-            raise Unavailable(
-                f"'{missing[0]}' did not get ready within {timeout_s:.0f} s. The end of its log:\n{log_tail(manager.folder, missing[0])}"
-            )
+            tail = log_tail(manager.folder, missing[0])
+            raise Unavailable(f"'{missing[0]}' did not get ready within {timeout_s:.0f} s. The end of its log:\n{tail}")
         time.sleep(0.2)
-        missing = list(_missing(settings, since))
+        missing = list(_missing(settings, manager))
 
 
-def _missing(settings: Settings, since: object) -> Iterator[str]:
+def _missing(settings: Settings, manager: Supervisor) -> Iterator[str]:
     for name, port in (("web", settings.port), ("telemetry", settings.otlp_port)):
         if not _answers(f"http://{_address(settings)}:{port}/api/ai/health/"):
             yield name
-    with transaction() as connection:
-        beating = set(connection.execute(text(BEATING), {"since": since}).scalars())
-    yield from (name for name, process in PARTS.items() if process not in beating)
+    beating = _beating(settings)
+    running = {name: pid for name, (_, pid) in manager.states().items()}
+    yield from (name for name, process in PARTS.items() if (process, running.get(name)) not in beating)
+
+
+def _beating(settings: Settings) -> set[tuple[str, int]]:
+    """(kind and queue, pid) of the processes that have reported lately."""
+    server = psycopg2.connect(driver_url(settings), connect_timeout=5)
+    try:
+        with server.cursor() as cursor:
+            cursor.execute(BEATING)
+            return set(cursor.fetchall())
+    finally:
+        server.close()
 
 
 def _address(settings: Settings) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from deploy.embedded import Postgres, Valkey, postgres_answers, redis_answers
 from deploy.secret import free_port
-from services.db import engine, transaction
+from services.db import forget, transaction
 from services.db.migrate import upgrade
 from services.settings import settings
 from tests.system import Console, wait_for
@@ -50,7 +50,7 @@ def stack() -> Iterator[None]:
     settings.cache_clear()
     upgrade()
     yield
-    engine().dispose()
+    forget()
     servers[0].send_signal(2)
     servers[1].terminate()
     for server in servers:

@@ -13,15 +13,19 @@ Handler = Callable[[Running], dict[str, object] | None]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`handler` is "module:function": the dispatcher reads this table too and must not load what only jobs need."""
+    """`handler` is "module:function": the dispatcher reads this table too and must not load what only jobs need.
+
+    What a `frequent` kind needs is imported before the worker forks for each job; the rest loads in the job and is gone with it.
+    """
 
     handler: str
     queue: str
     timeout_s: int
+    frequent: bool = False
 
 
 KINDS = {
-    "telemetry.move": Kind("workers.telemetry:move", "rollups", 300),
+    "telemetry.move": Kind("workers.telemetry:move", "rollups", 300, frequent=True),
     "rollups.rebuild": Kind("workers.rollups:rebuild", "default", 6 * 3600),
     "rollups.verify": Kind("workers.rollups:verify", "default", 3600),
     "sample.generate": Kind("workers.sample:generate", "default", 3600),
@@ -44,7 +48,7 @@ def timeout_s(kind: str) -> int:
 
 
 def preload(queue: str) -> None:
-    """Import what the jobs of a queue need once, before the worker forks for each of them."""
+    """Import what the frequent jobs of a queue need, before the worker forks for each of them."""
     for kind, entry in KINDS.items():
-        if entry.queue == queue:
+        if entry.queue == queue and entry.frequent:
             handler(kind)

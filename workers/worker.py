@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.job import Job as Message
 
-from services.db import engine, transaction
+from services.db import forget, transaction
 from services.errors import Unavailable
 from services.jobs import claim, processes
 from services.jobs.processes import Process
@@ -98,7 +98,7 @@ class JobWorker(Worker):
                 claim.abandon(connection, int(message.args[0]), self.name)
         except Unavailable as error:
             log.warning("job %s died and waits for its lease: %s", message.args[0], error)
-        engine().dispose()
+        forget()
 
 
 def work(queue_name: str) -> int:
@@ -155,7 +155,7 @@ def beat(process: Process) -> None:
             processes.beat(connection, process)
     except Unavailable as error:
         log.warning("no heartbeat to Postgres: %s", error)
-    engine().dispose()
+    forget()
 
 
 def leave(process: Process) -> None:

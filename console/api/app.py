@@ -1,10 +1,11 @@
 """The FastAPI app of /api and /v1."""
 
+from types import ModuleType
 from typing import Any
 
 from fastapi import FastAPI
 
-from console.api import errors, health, metrics, operations, reference
+from console.api import errors, health, operations
 
 ABOUT = (
     'Binnacle\'s JSON doors. Send Authorization: Bearer KEY. Failures read {"error": {"type", "message"}};'
@@ -44,13 +45,21 @@ class Api(FastAPI):
 
 
 def build(*, sessions: bool) -> FastAPI:
-    """The app; with `sessions` a signed-in browser counts as a caller, as on the console's port only."""
+    """The app. With `sessions`, on the console's port, a signed-in browser counts as a caller and there is something to read;
+    without, on the telemetry port, there is only health and the way in, and none of what reading needs is loaded.
+    """
     app = Api(title="Binnacle API", version="1", description=ABOUT, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.sessions = sessions
     errors.install(app)
-    for noun in (health, operations, metrics, reference):
+    for noun in (health, operations, *(_reading() if sessions else ())):
         app.include_router(noun.router)
     return app
+
+
+def _reading() -> tuple[ModuleType, ...]:
+    from console.api import metrics, reference
+
+    return metrics, reference
 
 
 def _add_failures(operation: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from threading import Lock
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -12,17 +13,24 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from services.errors import Unavailable
 from services.settings import settings
 
+_FIRST_USE = Lock()
 
-@lru_cache(maxsize=1)
+
 def engine() -> Engine:
     """Engine over DATABASE_URL; raises Unavailable when that is not set."""
+    with _FIRST_USE:  # threads that come together must not make an engine each
+        return _engine()
+
+
+@lru_cache(maxsize=1)
+def _engine() -> Engine:
     url = settings().database_url
     if url is None:
         raise Unavailable("DATABASE_URL is not set: start with `make run`, or point it at a Postgres that has pgvector.")
     return create_engine(
         url.get_secret_value(),
-        pool_size=5,
-        max_overflow=10,
+        pool_size=2,
+        max_overflow=13,
         pool_timeout=10,
         pool_pre_ping=True,
         pool_recycle=1800,
@@ -49,8 +57,17 @@ def transaction() -> Iterator[Connection]:
 
 def _leave_parents_connections_alone() -> None:
     """A forked job must not speak on (or close) the sockets of its parent."""
-    if engine.cache_info().currsize:
-        engine().dispose(close=False)
+    global _FIRST_USE  # noqa: PLW0603 - the parent's lock may be held by a thread that does not exist here
+    _FIRST_USE = Lock()
+    if _engine.cache_info().currsize:
+        _engine().dispose(close=False)
+
+
+def forget() -> None:
+    """Close the engine, if there is one; the next use makes another, for the settings of then."""
+    if _engine.cache_info().currsize:
+        _engine().dispose()
+        _engine.cache_clear()
 
 
 os.register_at_fork(after_in_child=_leave_parents_connections_alone)

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from deploy.secret import free_port
 from services.accounts import accounts, sign_ins
 from services.clock import utc_now
-from services.db import engine, transaction
+from services.db import forget, transaction
 from services.settings import ROOT, settings
 from tests.traffic import arrive, many, operation, send
 
@@ -167,9 +167,9 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The database goes away."""
     monkeypatch.setenv("DATABASE_URL", f"postgresql://nobody@127.0.0.1:{free_port()}/gone")
     settings.cache_clear()
-    engine.cache_clear()
+    forget()
     yield
-    engine.cache_clear()
+    forget()
 
 
 def test_it_words_a_database_that_is_away(viewer: str, unreachable: None) -> None:
@@ -185,11 +185,11 @@ def impatient(database: None) -> Iterator[None]:
     """Postgres gives up on a lock after 200 ms."""
     with transaction() as connection:
         connection.exec_driver_sql("alter role current_user set lock_timeout = 200")
-    engine().dispose()
+    forget()
     yield
     with transaction() as connection:
         connection.exec_driver_sql("alter role current_user reset lock_timeout")
-    engine().dispose()
+    forget()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from services.ai.providers import gemini
-from services.db import engine, transaction
+from services.db import forget as forget_engine
+from services.db import transaction
 from services.errors import Unavailable
 from services.health import probes
 from services.settings import settings
@@ -31,7 +32,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
 
 def forget() -> None:
     settings.cache_clear()
-    engine.cache_clear()
+    forget_engine()
     probes._redis.cache_clear()
     gemini._library.cache_clear()
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from services.__main__ import main
-from services.db import engine, transaction
+from services.db import forget, transaction
 from services.settings import settings
 from services.telemetry.move import move_once
 from tests.services.telemetry.importers.conftest import counted
@@ -69,9 +69,7 @@ def cutter(database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cutter]:
 
 
 def _forget() -> None:
-    if engine.cache_info().currsize:
-        engine().dispose()
-    engine.cache_clear()
+    forget()
     settings.cache_clear()
 
 
