@@ -51,7 +51,7 @@ clean: ## Remove the environment, caches and build results; the data folder stay
 	@$(call install,tests/requirements.lock)
 	touch .venv/run.stamp
 
-# Hashes are required, so nothing but what was locked gets in. uv where it is found, else pip; byte-compiling is left to first use.
+# Hashes are required and the lock is whole, so nothing but what was locked gets in. Byte-compiling is left to first use.
 define install
 	python=""
 	for candidate in python3.13 python3.12 python3.11 python3 python; do
@@ -67,10 +67,10 @@ define install
 	echo "Installing $(1) into .venv …"
 	if command -v uv >/dev/null; then
 		[ -x $(PYTHON) ] || uv venv --quiet --seed --python "$$(command -v $$python)" .venv
-		uv pip install --quiet --python $(PYTHON) --require-hashes -r $(1)
+		uv pip install --quiet --python $(PYTHON) --require-hashes --no-deps -r $(1)
 	else
 		[ -x $(PYTHON) ] || $$python -m venv .venv || { rm -rf .venv; echo "This Python cannot make an environment: install its 'venv' module." >&2; exit 2; }
-		$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $(1)
+		$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r $(1)
 	fi
 	touch $@
 endef

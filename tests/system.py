@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import psycopg2
 
 from deploy.embedded import Postgres, Valkey
 from deploy.secret import free_port
@@ -112,6 +113,16 @@ class Console:
         return subprocess.run(
             [sys.executable, "-m", "services", *arguments], cwd=ROOT, env=told, capture_output=True, text=True, check=True
         )
+
+    def psql(self, statement: str) -> str:
+        """The one value that a statement on its database returns, as text."""
+        server = psycopg2.connect(self.environment["DATABASE_URL"])
+        try:
+            with server.cursor() as cursor:
+                cursor.execute(statement)
+                return str(cursor.fetchone()[0])  # type: ignore[index]
+        finally:
+            server.close()
 
     def programs(self) -> Mapping[str, psutil.Process]:
         """The living processes by the name of their program, the process manager as 'supervisord'."""

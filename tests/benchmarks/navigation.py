@@ -1,0 +1,50 @@
+"""How long a person waits from a click to a drawn page, in headless Chromium on a console with sample traffic."""
+
+import statistics
+import time
+from collections.abc import Iterator
+
+import httpx
+from playwright.sync_api import Page, sync_playwright
+
+from tests.benchmarks.figure import Figure
+from tests.chromium import ARGUMENTS, ensure
+from tests.system import Console, wait_for
+
+PAGES = ("Cost", "Performance", "Sessions", "Health")
+ROUNDS = 5
+DRAWN = "name => document.querySelector('h1')?.innerText === name && document.querySelectorAll('.js-plotly-plot .main-svg').length >= 8"
+
+
+def measure(_size: int) -> Iterator[Figure]:
+    """navigation_ms: median over pages and rounds, the first visit of each page left out."""
+    with Console.running(None, SAMPLE_DATA="yes") as console, sync_playwright() as playwright:
+        _wait_for_sample(console)
+        browser = playwright.chromium.launch(executable_path=ensure(), args=list(ARGUMENTS))
+        tab = browser.new_page(viewport={"width": 1280, "height": 900})
+        tab.goto(console.link())
+        taken: dict[str, list[float]] = {name: [] for name in PAGES}
+        for name in PAGES * (ROUNDS + 1):
+            taken[name].append(_visit(tab, name))
+        browser.close()
+    counted = {name: times[1:] for name, times in taken.items()}
+    beside: dict[str, float | str] = {name.lower(): statistics.median(times) for name, times in counted.items()}
+    yield Figure("navigation_ms", statistics.median([t for times in counted.values() for t in times]), "ms", "≤", 800, beside)
+
+
+def _visit(tab: Page, name: str) -> float:
+    began = time.perf_counter()
+    tab.get_by_role("link", name=name, exact=True).click()
+    tab.wait_for_function(DRAWN, arg=name, timeout=30_000, polling=20)
+    return (time.perf_counter() - began) * 1_000
+
+
+def _wait_for_sample(console: Console) -> None:
+    """Until the sample has arrived and is counted."""
+
+    def arrived() -> bool:
+        states = console.psql("select count(*) from jobs where kind = 'sample.generate' and state = 'done'")
+        return states == "1" and console.psql("select count(*) from telemetry_inbox") == "0"
+
+    wait_for(arrived, "the sample", 180)
+    httpx.get(f"{console.url}/api/ai/health/").raise_for_status()

@@ -1,0 +1,153 @@
+"""What each page asks the catalogue, timed at two sizes, beside the same answers by raw SQL on the same database."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pandas as pd
+from sqlalchemy import text
+from streamlit.testing.v1 import AppTest
+
+from services import metrics
+from services.accounts import accounts, sign_ins
+from services.db import forget, transaction
+from services.metrics.catalogue import MEASURES
+from services.metrics.freshness import zone_of
+from services.metrics.ranges import resolve
+from services.settings import ROOT, settings
+from services.telemetry import inbox
+from tests.benchmarks.figure import Figure, percentile
+from tests.benchmarks.volume import records
+from tests.system import Console, wait_for
+
+SMALL = 100_000
+PAGES = ("health", "cost", "performance", "sessions")
+ROUNDS = 15
+Question = dict[str, Any]
+RAW = {
+    "operations": "count(*)",
+    "errors": "count(o.error_type)",
+    "error_rate": "avg((o.error_type is not null)::integer)",
+    "cached_share": "avg(o.cached::integer)",
+    "cost": "sum(o.cost_nano)",
+    "cost_per_operation": "sum(o.cost_nano) / nullif(count(o.cost_nano), 0)",
+    "priced_share": "count(o.cost_nano)::float / count(*)",
+    "unpriced": "count(*) - count(o.cost_nano)",
+    "latency_avg": "avg(o.latency_us)",
+    "ttft_avg": "avg(o.ttft_us)",
+    "throughput": "count(*)",
+    "users": "count(distinct o.user_key)",
+    "sessions": "count(distinct o.session_key)",
+}
+RAW |= {name: f"sum(o.{name})" for name in MEASURES if name.endswith("_tokens") and name != "total_tokens"}
+RAW |= {
+    name: f"percentile_disc(0.{name[-2:]}) within group (order by o.{name.split('_')[0]}_us)" for name in MEASURES if name[-4:-2] == "_p"
+}
+
+
+def measure(size: int) -> Iterator[Figure]:
+    """page_data_p95_ms, page_data_growth, page_data_vs_raw."""
+    with Console.running() as console, _connected(console):
+        _fill(0, SMALL, size)
+        questions = _questions()
+        small = _time(questions)
+        _fill(SMALL, size, size)
+        large = _time(questions)
+        beside: dict[str, float | str] = {f"p95 at {SMALL:,}": small["all"], "operations": float(size)}
+        yield Figure("page_data_p95_ms", large["all"], "ms", "≤", 50, beside | {page: large[page] for page in PAGES})
+        yield Figure("page_data_growth", large["all"] / small["all"], "×", "≤", 1.2)
+        ours_ms, raw_ms = _side_by_side([question for page in PAGES for question in questions[page]])
+        yield Figure("page_data_vs_raw", raw_ms / ours_ms, "×", "≥", 100, {"ours_ms": ours_ms, "raw_sql_ms": raw_ms})
+
+
+@contextmanager
+def _connected(console: Console) -> Iterator[None]:
+    """This process on the console's database."""
+    with patch.dict(os.environ, console.environment):
+        settings.cache_clear()
+        yield
+        forget()
+        settings.cache_clear()
+
+
+def _fill(first: int, last: int, of: int) -> None:
+    """Through the door; the console's own worker moves it."""
+    for batch in records(first, last, of):
+        with transaction() as connection:
+            inbox.accept(connection, "operations", batch, source="bench", door="import")
+    wait_for(lambda: metrics.trust(pd.Timestamp.now().date(), pd.Timestamp.now().date()).complete, "the move of everything", 900)
+    with transaction() as connection:
+        connection.execute(
+            text("analyze rollup_day, operations, rollup_distinct, rollup_distinct_key, rollup_session_day, rollup_error, series")
+        )
+
+
+def _questions() -> Mapping[str, list[Question]]:
+    """What each page asks, recorded from the page itself as a signed-in person opens it."""
+    with transaction() as connection:
+        session = sign_ins.begin(connection, accounts.create(connection, "bench", "viewer"))
+    asked: dict[str, list[Question]] = {page: [] for page in PAGES}
+    query = metrics.query
+    for page in PAGES:
+        app = AppTest.from_file(str(ROOT / "console" / "app.py"), default_timeout=60)
+        app.user = {"session": session}
+        app.run()
+
+        def note(measures: Sequence[str], page: str = page, **rest: Any) -> metrics.Answer:  # noqa: ANN401 - passed on as it is
+            asked[page].append({"measures": measures} | rest)
+            return query(measures, **rest)
+
+        with patch.object(metrics, "query", note):
+            app.switch_page(str(Path("..") / "pages" / f"{page}.py")).run()
+        assert asked[page], f"the page {page} asked nothing"
+    return asked
+
+
+def _time(questions: Mapping[str, list[Question]]) -> dict[str, float]:
+    """p95 over the rounds of the time that all questions of a page take; "all" over all pages."""
+    taken: dict[str, list[float]] = {page: [] for page in PAGES}
+    for _ in range(ROUNDS):
+        for page in PAGES:
+            began = time.perf_counter()
+            for question in questions[page]:
+                metrics.query(**question)
+            taken[page].append((time.perf_counter() - began) * 1_000)
+    every = [ms for times in taken.values() for ms in times]
+    return {page: percentile(times, 0.95) for page, times in taken.items()} | {"all": percentile(every, 0.95)}
+
+
+def _side_by_side(questions: Sequence[Question]) -> tuple[float, float]:
+    """Milliseconds ours and raw SQL take for the questions that raw operations can answer; their counts and costs must agree."""
+    ours = raw = 0.0
+    for question in questions:
+        if not all(name in RAW for name in question["measures"]):
+            continue
+        began = time.perf_counter()
+        answer = metrics.query(**(question | {"compare": False}))
+        ours += (time.perf_counter() - began) * 1_000
+        with transaction() as connection:
+            period, _ = resolve(question["start"], question["end"], question.get("interval"), zone_of(connection), pd.Timestamp.now("UTC"))
+            statement, values = _raw(question, period.zone.key)
+            began = time.perf_counter()
+            rows = pd.DataFrame(connection.execute(text(statement), values | {"start": period.start, "end": period.end}).mappings().all())
+            raw += (time.perf_counter() - began) * 1_000
+        for name in {"operations", "errors"} & set(question["measures"]):
+            assert int(answer.frame[name].sum()) == int(rows[name].sum()), f"{name} differs: {question}"
+        if "cost" in question["measures"]:
+            assert round(float(answer.frame["cost"].dropna().sum()) * 1e9) == int(rows["cost"].dropna().sum()), f"cost differs: {question}"
+    return ours, raw
+
+
+def _raw(question: Question, zone: str) -> tuple[str, dict[str, object]]:
+    """The question as somebody would ask the operations themselves."""
+    keys = ["(o.started_at at time zone :zone)::date as bucket"] if question.get("interval") else []
+    keys += [f"o.{name}" if name == "error_type" else f"s.{name}" for name in question.get("by", ())]
+    picked = ", ".join(keys + [f"{RAW[name]} as {name}" for name in question["measures"]])
+    grouping = f" group by {', '.join(str(place + 1) for place in range(len(keys)))}" if keys else ""
+    failed = " and o.error_type is not null" if "error_type" in question.get("by", ()) else ""
+    where = f"o.started_at >= :start and o.started_at < :end{failed}"
+    return f"select {picked} from operations o join series s on s.id = o.series_id where {where}{grouping}", {"zone": zone}
