@@ -64,7 +64,8 @@ class Console:
             folder.chmod(0o711)
         ports = {"PORT": str(free_port()), "OTLP_PORT": str(free_port())}
         told = {"DATA_DIR": str(folder), "SAMPLE_DATA": "no"} | ports | environment
-        inherited = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        dropped = {"DATABASE_URL", "REDIS_URL"} | ({"COVERAGE_PROCESS_CONFIG"} if "UNMEASURED" in environment else set())
+        inherited = {name: value for name, value in os.environ.items() if name not in dropped}
         process = subprocess.Popen(
             [sys.executable, "-m", "deploy"], cwd=ROOT, env=inherited | told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

@@ -3,6 +3,12 @@
 import streamlit as st
 
 from console.auth import identity
+from services.errors import Unauthenticated
 
-st.title(f"Signed in as {identity.current().name}")
+try:
+    account = identity.current()
+except Unauthenticated as signed_out:
+    st.error(str(signed_out))
+    st.stop()
+st.title(f"Signed in as {account.name}")
 st.button("Again")

@@ -23,9 +23,12 @@ def protected_routes() -> list[tuple[str, str]]:
 
 @pytest.fixture(params=["ui", "telemetry_port"])
 def server(request: pytest.FixtureRequest) -> Server:
-    """Each of the two processes."""
+    """Each of the two processes, as far as it has the route in question."""
     found: Server = request.getfixturevalue(request.param)
     return found
+
+
+EVERYWHERE = [("ui", method, path) for method, path in protected_routes()] + [("telemetry_port", "POST", "/api/operations")]
 
 
 def test_it_knows_its_routes() -> None:
@@ -38,7 +41,7 @@ def test_it_knows_its_routes() -> None:
     ]
 
 
-@pytest.mark.parametrize(("method", "path"), protected_routes())
+@pytest.mark.parametrize(("server", "method", "path"), EVERYWHERE, indirect=["server"])
 def test_it_refuses_everybody_without_a_good_key(server: Server, make_key: Callable[..., str], method: str, path: str) -> None:
     good = make_key("admin")
     with transaction() as connection:
@@ -62,7 +65,7 @@ def test_it_refuses_everybody_without_a_good_key(server: Server, make_key: Calla
             assert answer.headers["www-authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize(("method", "path"), protected_routes())
+@pytest.mark.parametrize(("server", "method", "path"), EVERYWHERE, indirect=["server"])
 def test_it_refuses_keys_without_the_scope(server: Server, make_key: Callable[..., str], method: str, path: str) -> None:
     needed = {"/api/operations": "telemetry", "/api/metrics/query": "metrics"}.get(path, "admin")
     others = [scope for scope in ("telemetry", "metrics", "jobs", "ask") if scope != needed]
@@ -84,7 +87,13 @@ def test_it_takes_no_telemetry_from_a_browsers_session(ui: Server, session: str)
         assert client.post("/api/operations", json={"operations": []}).status_code == 401
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/api/operations"), ("DELETE", "/api/metrics/query"), ("POST", "/api/ai/health/")])
+def test_it_offers_nothing_to_read_on_the_telemetry_port(telemetry_port: Server, make_key: Callable[..., str]) -> None:
+    with telemetry_port.client(key=make_key("admin")) as client:
+        for path in ("/api/docs", "/api/openapi.json", "/api/metrics/query?measures=cost&start=2026-01-01&end=2026-01-02"):
+            assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/api/operations"), ("POST", "/api/ai/health/")])
 def test_it_answers_a_wrong_method_in_json(server: Server, method: str, path: str) -> None:
     with server.client() as client:
         answer = client.request(method, path)

@@ -23,7 +23,7 @@ def test_it_reads_identity_again_on_every_run(session: str) -> None:
     with transaction() as connection:
         sign_ins.revoke(connection, session)
     page.button[0].click().run()
-    assert page.exception[0].message == "Your session has ended. Sign in again."
+    assert page.error[0].value == "Your session has ended. Sign in again."
 
 
 @pytest.mark.parametrize("user", [{}, {"name": "jane", "role": "admin", "is_logged_in": True}, {"session": 1}, {"session": "junk"}])
@@ -31,7 +31,7 @@ def test_it_believes_no_user_without_a_session(session: str, user: dict[str, obj
     page = AppTest.from_file(str(PAGE), default_timeout=30)
     page.user = user
     page.run()
-    assert page.exception[0].message in ("You are not signed in.", "Your session has ended. Sign in again.")
+    assert page.error[0].value in ("You are not signed in.", "Your session has ended. Sign in again.")
     assert not page.title
 
 

@@ -1,9 +1,12 @@
 """One command starts everything, one signal stops it, and a second run finds its data."""
 
+import os
 import re
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -36,7 +39,7 @@ def new_key(console: Console, name: str) -> str:
 
 
 def test_it_comes_up_stops_within_ten_seconds_and_finds_its_data_again() -> None:
-    with Console.running() as first:
+    with Console.running(None, UNMEASURED="yes") as first:  # coverage in every process would weigh with them
         assert set(first.programs()) == {
             "supervisord", "postgres", "valkey", "web", "telemetry", "dispatcher", "worker-rollups", "worker-default",
         }  # fmt: skip
@@ -112,9 +115,21 @@ def test_it_prepares_twice_without_harm(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("stack")
 def test_it_runs_on_a_database_and_redis_of_its_user(stack: None) -> None:
-    import os
-
     urls = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
     with Console.running(None, **urls) as console:
         assert set(console.programs()) == {"supervisord", "web", "telemetry", "dispatcher", "worker-rollups", "worker-default"}
         assert "Sample traffic" not in console.text
+
+
+def test_it_lends_its_addresses_to_a_command(console: Console) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+
+    def shell(*words: str, folder: Path = console.folder) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "deploy.shell", *words]
+        return subprocess.run(command, env=environment | {"DATA_DIR": str(folder)}, capture_output=True, text=True, check=False)
+
+    assert "admin" in shell("python", "-m", "services", "users", "list").stdout
+    assert shell("sh", "-c", "echo $REDIS_URL").stdout.startswith("redis://")
+    nowhere = shell("true", folder=console.folder / "nowhere")
+    assert (nowhere.returncode, "No console has run" in nowhere.stderr) == (2, True)
+    assert shell().returncode == 2
