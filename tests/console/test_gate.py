@@ -211,7 +211,8 @@ def test_it_does_not_hand_the_session_of_one_port_to_the_other(telemetry_port: S
     """Cookies know no ports: the browser sends the console's to the telemetry port as well."""
     with telemetry_port.client(session) as client:
         assert client.post("/api/operations", json={"operations": []}).status_code == 401
-        for path in ("/api/metrics/query?measures=operations&start=2026-01-01&end=2026-01-02", "/api/openapi.json", "/api/docs"):
+        readable = ("/api/metrics/query?measures=operations&start=2026-01-01&end=2026-01-02", "/api/openapi.json", "/api/docs")
+        for path in (*readable, "/", "/sign-in", "/sign-in/link?token=x", "/_stcore/health", "/account", "/api"):
             assert client.get(path).status_code == 404
 
 
