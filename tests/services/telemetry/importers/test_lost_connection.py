@@ -40,11 +40,12 @@ class Cutter:
         with near, suppress(OSError):
             while data := near.recv(1 << 16):
                 self.armed |= not self.cut and self.watched in data
-                far.sendall(data)
                 if self.armed and b"COMMIT" in data:
                     self.armed, self.cut = False, True
-                    near.shutdown(socket.SHUT_RDWR)
+                    near.shutdown(socket.SHUT_RDWR)  # before the commit is passed on: its answer must not slip through
+                    far.sendall(data)
                     return
+                far.sendall(data)
             far.shutdown(socket.SHUT_RDWR)
 
     def _downstream(self, near: socket.socket, far: socket.socket) -> None:
