@@ -99,6 +99,8 @@ def _measure(connection: Connection, chosen: Sequence[Measure], split: Split) ->
     by_day, notes = _known_by_day(chosen, split)
     parts, more = _parts(connection, [m for m in chosen if m.family == "operation"], by_day, split)
     sums = _grid(parts, split.period, keys)
+    if any("minutes" in measure.needs for measure in chosen):
+        sums["minutes"] = _minutes(sums, split.period)
     frame = sums[keys].copy()
     for measure in chosen:
         frame[measure.name] = _value(measure, sums) if measure.family == "operation" or measure in by_day else None
@@ -138,27 +140,32 @@ def _parts(
         counts, is_estimate = distinct_counts(connection, daily, kind)
         parts.append(counts)
         estimated = estimated or is_estimate
-    return parts, ("Distinct counts of this range are estimates (about 1 % off).",) if estimated else ()
+    return parts, ("Distinct counts of this range are estimates (about 2 % off).",) if estimated else ()
 
 
 def _grid(parts: list[pd.DataFrame], period: Period, keys: list[str]) -> pd.DataFrame:
     """All parts side by side on their keys, with a row for every bucket even where nothing happened."""
     if not keys:
-        return pd.concat(parts, axis=1).pipe(lambda sums: sums.loc[:, ~sums.columns.duplicated()]).assign(minutes=_minutes_of(period))
+        return pd.concat(parts, axis=1).pipe(lambda sums: sums.loc[:, ~sums.columns.duplicated()])
     sums = parts[0]
     for part in parts[1:]:
         sums = sums.merge(part, on=keys, how="outer")
-    if period.interval:
-        buckets = pd.DataFrame({"bucket": pd.DatetimeIndex(period.buckets())})
-        groups = sums[keys[1:]].drop_duplicates()
-        if len(buckets) * max(len(groups), 1) > MOST_ROWS:
-            raise BadInput(f"The answer would have more than {MOST_ROWS} rows: split by less, or choose a longer interval.")
-        full = buckets.merge(groups, how="cross") if keys[1:] else buckets
-        sums = full.merge(sums.astype({"bucket": full["bucket"].dtype}), on=keys, how="left")
-        now = utc_now()
-        minutes = {bucket: period.minutes(bucket, now) for bucket in full["bucket"].unique()}
-        return sums.assign(minutes=sums["bucket"].map(minutes))
-    return sums.sort_values(keys, ignore_index=True).assign(minutes=_minutes_of(period))
+    if not period.interval:
+        return sums.sort_values(keys, ignore_index=True)
+    buckets = pd.DataFrame({"bucket": pd.DatetimeIndex(period.buckets())})
+    groups = sums[keys[1:]].drop_duplicates()
+    if len(buckets) * max(len(groups), 1) > MOST_ROWS:
+        raise BadInput(f"The answer would have more than {MOST_ROWS} rows: split by less, or choose a longer interval.")
+    full = buckets.merge(groups, how="cross") if keys[1:] else buckets
+    return full.merge(sums.astype({"bucket": full["bucket"].dtype}), on=keys, how="left")
+
+
+def _minutes(sums: pd.DataFrame, period: Period) -> pd.Series:
+    """Minutes that each row stands for."""
+    now = utc_now()
+    if not period.interval:
+        return pd.Series(_minutes_of(period), index=sums.index)
+    return sums["bucket"].map({bucket: period.minutes(bucket, now) for bucket in period.buckets()})
 
 
 def _minutes_of(period: Period) -> float:

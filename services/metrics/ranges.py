@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo
 
@@ -47,16 +48,9 @@ class Period:
         days = self.end_day - self.first_day
         return Period(day_start(self.first_day - days, self.zone), self.start, self.interval, self.zone, False)
 
-    def buckets(self) -> list[pd.Timestamp]:
+    def buckets(self) -> tuple[pd.Timestamp, ...]:
         """Start of each bucket in the zone, in order; the first may begin before the period where a week or month does."""
-        if self.interval in FINE:
-            step = QUARTER if self.interval == "15min" else timedelta(hours=1)
-            first = truncate(self.start, self.zone, self.interval)
-            made = pd.date_range(first, self.end - timedelta(microseconds=1), freq=step, tz="UTC")
-            return list(made.tz_convert(self.zone))
-        days = pd.date_range(self.first_day, self.end_day - timedelta(days=1), freq="D")
-        starts = sorted({_period_day(day.date(), self.interval) for day in days})
-        return [pd.Timestamp(day_start(day, self.zone)).tz_convert(self.zone) for day in starts]
+        return _buckets(self)
 
     def minutes(self, bucket: pd.Timestamp, now: datetime) -> float:
         """Minutes of a bucket that lie inside the period and are over: the current one is not diluted by its future."""
@@ -77,6 +71,18 @@ class Period:
                 return day_start((day.replace(day=28) + timedelta(days=4)).replace(day=1), self.zone)
             case _:
                 return day_start(day + timedelta(days=1), self.zone)
+
+
+@lru_cache(maxsize=256)
+def _buckets(period: Period) -> tuple[pd.Timestamp, ...]:
+    if period.interval in FINE:
+        step = QUARTER if period.interval == "15min" else timedelta(hours=1)
+        first = truncate(period.start, period.zone, period.interval)
+        made = pd.date_range(first, period.end - timedelta(microseconds=1), freq=step, tz="UTC")
+        return tuple(made.tz_convert(period.zone))
+    days = pd.date_range(period.first_day, period.end_day - timedelta(days=1), freq="D")
+    starts = sorted({_period_day(day.date(), period.interval) for day in days})
+    return tuple(pd.Timestamp(day_start(day, period.zone)).tz_convert(period.zone) for day in starts)
 
 
 def resolve(

@@ -15,7 +15,8 @@ from services.metrics.ranges import Period
 Where = Mapping[str, Sequence[str]]
 
 BITS = 16_384
-EXACT_KEYS = 300_000  # above this many key rows, distinct counts are estimated from bits (about 1 % error)
+EXACT_KEYS = 20_000  # above this many key rows, distinct counts are estimated from bits: within about 2 %, in a fifth of the time
+FULLEST = 0.98  # above this share of bits set, bits say too little: then the keys are counted however many there are
 SESSION_COLUMNS = {"session_n": "n"}
 
 
@@ -60,12 +61,13 @@ def distinct_counts(connection: Connection, split: Split, kind: str) -> tuple[pd
     of_kind = f"r.kind = '{kind}'"
     whole = Split(replace(split.period, interval=None), (), split.where)
     keys = _sums(connection, whole, "rollup_distinct", {"n": "sum(r.n)"}, of_kind)["n"].fillna(0).sum()
-    if int(keys) <= EXACT_KEYS:
-        return _sums(connection, split, "rollup_distinct_key", {kind: "count(distinct r.key_hash)"}, of_kind), False
-    counts = _sums(connection, split, "rollup_distinct", {kind: "bit_count(bit_or(r.bits))"}, of_kind)
-    zeros = np.maximum(BITS - counts[kind].astype("float64"), 0.5)
-    counts[kind] = (-BITS * np.log(zeros / BITS)).round().astype("int64")
-    return counts, True
+    if int(keys) > EXACT_KEYS:
+        counts = _sums(connection, split, "rollup_distinct", {kind: "bit_count(bit_or(r.bits))"}, of_kind)
+        full = counts[kind].fillna(0).astype("float64") / BITS
+        if full.max() <= FULLEST:
+            counts[kind] = (-BITS * np.log(1 - full)).round().astype("int64")  # linear counting
+            return counts, True
+    return _sums(connection, split, "rollup_distinct_key", {kind: "count(distinct r.key_hash)"}, of_kind), False
 
 
 def _sums(connection: Connection, split: Split, table: str, columns: Mapping[str, str], condition: str = "true") -> pd.DataFrame:
@@ -83,7 +85,9 @@ def _sums(connection: Connection, split: Split, table: str, columns: Mapping[str
         {"start": period.start, "end": period.end, "zone": period.zone.key} if fine else {"start": period.first_day, "end": period.end_day}
     )
     result = connection.execute(text(statement), bounds | {name: list(values) for name, values in split.where.items()})
-    rows = pd.DataFrame(result.all(), columns=list(result.keys()))
+    rows = pd.DataFrame(
+        [tuple(row) for row in result], columns=list(result.keys())
+    )  # tuples: pandas looks into rows attribute by attribute
     if period.interval:
         rows["bucket"] = _aware(rows["bucket"], period, fine=fine)
     return rows

@@ -4,6 +4,7 @@ Prints a table and writes build/bench.json. ONLY=ingest, page_data or pages choo
 """
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ def main(chosen: list[str]) -> int:
             print(f"There is no group '{name}': choose from {', '.join(GROUPS)}.", file=sys.stderr)
             return 2
     size = int(os.environ.get("SIZE", "1000000"))
+    logging.disable(logging.WARNING)  # the pages of page_data run without a browser, which Streamlit remarks on
     figures: dict[str, Figure] = {}
     print(f"{'name':22} {'value':>12} {'unit':10} {'budget':>12}  ok   beside", flush=True)
     for name in chosen or GROUPS:

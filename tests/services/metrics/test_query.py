@@ -195,6 +195,14 @@ def test_it_estimates_distinct_users_of_large_ranges_and_says_so(monkeypatch: py
     assert "estimates" in answer.notes[0]
 
 
+def test_it_counts_exactly_where_the_bits_are_too_full_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    arrive([operation(f"u{n}", START + timedelta(minutes=n), user_id=f"user-{n}") for n in range(600)])
+    monkeypatch.setattr(sums, "EXACT_KEYS", 100)
+    monkeypatch.setattr(sums, "FULLEST", 0.01)
+    answer = metrics.query(["users"], **WINDOW)  # type: ignore[arg-type]
+    assert (answer.frame["users"].iloc[0], answer.notes) == (600, ())
+
+
 def test_it_says_how_current_it_is() -> None:
     send([operation("waiting", START)])
     answer = metrics.query(["operations"], **WINDOW)  # type: ignore[arg-type]

@@ -58,7 +58,7 @@ create table rollup_distinct_key (
     series_id integer not null,
     kind      text not null check (kind in ('user', 'session', 'session_user')),
     key_hash  bigint not null,
-    primary key (day, series_id, kind, key_hash)
+    primary key (kind, day, series_id, key_hash)  -- a question is about one kind and a range of days
 );
 create table rollup_distinct (
     day       date not null,
@@ -66,7 +66,7 @@ create table rollup_distinct (
     kind      text not null,
     n         bigint not null,
     bits      bit(16384) not null,
-    primary key (day, series_id, kind)
+    primary key (kind, day, series_id)
 );
 create table rollup_session_day (
     day         date not null,
