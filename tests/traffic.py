@@ -53,7 +53,7 @@ def many(count: int, start: datetime, span: timedelta, seed: int = 7) -> list[di
     return made
 
 
-def send(records: Sequence[object], *, noun: Noun = "operations", source: str = "app", door: str = "api") -> inbox.Receipt:
+def send(records: Sequence[object], *, noun: Noun = "operations", source: str = "app", door: str = "/api/operations") -> inbox.Receipt:
     """Through the door, without moving."""
     with transaction() as connection:
         return inbox.accept(connection, noun, records, source=source, door=door)

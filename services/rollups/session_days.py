@@ -85,6 +85,22 @@ def merge(connection: Connection, touched: pd.DataFrame) -> None:
     connection.execute(text("truncate touched_sessions, session_changes"))
 
 
+def told_before(connection: Connection, records: pd.DataFrame) -> pd.Series:
+    """Whether a record of the session (columns source, session_key) was stored earlier."""
+    known = connection.execute(
+        text(
+            "select s.source, s.session_key from sessions s"
+            " join (select distinct * from unnest(cast(:sources as text[]), cast(:keys as text[])) t (source, session_key)) t"
+            " using (source, session_key) where s.told_started_at is not null"
+        ),
+        {"sources": records["source"].tolist(), "keys": records["session_key"].tolist()},
+    ).all()
+    told = {(row.source, row.session_key) for row in known}
+    return pd.Series(
+        [pair in told for pair in zip(records["source"], records["session_key"], strict=True)], index=records.index, dtype=bool
+    )
+
+
 def add_day(connection: Connection, day: date) -> None:
     """Count all sessions of one day, which must be empty in the rollups."""
     connection.execute(text(BEFORE))

@@ -19,7 +19,7 @@ from services.telemetry.operations import insert_new
 
 Batch = Row[Any]  # one row of telemetry_inbox
 LATE = pd.Timedelta(days=1)
-LIVE_DOORS = ("api", "otlp")
+LIVE_DOORS = ("/api/operations", "/v1/traces")
 # Moves hold the writers' lock, so nobody else deletes here; rows that senders are adding meanwhile are simply not seen yet.
 CLAIM = """
 delete from telemetry_inbox where id in (
@@ -31,7 +31,7 @@ delete from telemetry_inbox where id in (
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What one move did: inbox rows taken, operations and sessions that were new, operations known already."""
+    """What one move did: inbox rows taken, operations and sessions that were new, and those known already."""
 
     rows: int
     new: int
@@ -49,13 +49,16 @@ def move_once(limit_rows: int = 100_000) -> Moved:
         zone = zone_of(connection)
         told = [batch for batch in batches if batch.noun == "operations"]
         records = [batch for batch in batches if batch.noun == "sessions"]
-        outcome = _move_operations(connection, _frame(told), zone) if told else pd.DataFrame({"new": [], "late": []}, dtype=bool)
+        outcomes = []
+        if told:
+            outcomes.append(_move_operations(connection, _frame(told), zone))
         if records:
-            _move_sessions(connection, _frame(records))
-        _count(connection, told, records, outcome)
+            outcomes.append(_move_sessions(connection, _frame(records)))
+        outcome = pd.concat(outcomes, ignore_index=True)
+        _count(connection, [*told, *records], outcome)
         note_move(connection)
         new = int(outcome["new"].sum())
-        return Moved(len(batches), new + sum(batch.row_count for batch in records), len(outcome) - new)
+        return Moved(len(batches), new, len(outcome) - new)
 
 
 def _frame(batches: list[Batch]) -> pd.DataFrame:
@@ -92,9 +95,13 @@ def _move_operations(connection: Connection, told: pd.DataFrame, zone: ZoneInfo)
     return pd.DataFrame({"new": is_new_told, "late": is_new_told & (told["received_at"] - told["started_at"] > LATE)})
 
 
-def _move_sessions(connection: Connection, records: pd.DataFrame) -> None:
+def _move_sessions(connection: Connection, records: pd.DataFrame) -> pd.DataFrame:
+    """Store and roll up what sessions tell; a record of a session that was told before is no new one, though its words count."""
     records["series_id"] = series.resolve(connection, _own_series(records))
+    known = session_days.told_before(connection, records)
     session_days.merge(connection, session_days.from_records(records))
+    again = records.duplicated(["source", "session_key"]) | known
+    return pd.DataFrame({"new": ~again, "late": False})
 
 
 def _own_series(rows: pd.DataFrame) -> pd.DataFrame:
@@ -102,16 +109,16 @@ def _own_series(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(operation=session_days.SESSION, provider=session_days.SESSION, model=session_days.SESSION)
 
 
-def _count(connection: Connection, told: list[Batch], records: list[Batch], outcome: pd.DataFrame) -> None:
-    """Book new, known and late rows to the source, door and import they came by."""
-    owner = np.repeat(np.arange(len(told)), [batch.row_count for batch in told])
-    new = np.bincount(owner[outcome["new"]], minlength=len(told))
-    late = np.bincount(owner[outcome["late"]], minlength=len(told))
-    for batch, fresh, old in zip([*told, *records], [*new, *(b.row_count for b in records)], [*late, *(0 for _ in records)], strict=True):
-        known = batch.row_count - int(fresh)
-        inbox.count(connection, batch.source, batch.door, duplicates=known, late=int(old) if batch.door in LIVE_DOORS else 0)
+def _count(connection: Connection, batches: list[Batch], outcome: pd.DataFrame) -> None:
+    """Book new, known and late rows, in the order of the batches, to the source, door and import they came by."""
+    owner = np.repeat(np.arange(len(batches)), [batch.row_count for batch in batches])
+    fresh = np.bincount(owner[outcome["new"]], minlength=len(batches))
+    old = np.bincount(owner[outcome["late"]], minlength=len(batches))
+    for batch, new, late in zip(batches, fresh.tolist(), old.tolist(), strict=True):
+        known = batch.row_count - new
+        inbox.count(connection, batch.source, batch.door, duplicates=known, late=late if batch.door in LIVE_DOORS else 0)
         if batch.import_id is not None:
             connection.execute(
                 text("update telemetry_imports set moved = moved + :new, duplicates = duplicates + :known where id = :id"),
-                {"new": int(fresh), "known": known, "id": batch.import_id},
+                {"new": new, "known": known, "id": batch.import_id},
             )

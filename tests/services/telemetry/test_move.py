@@ -174,9 +174,23 @@ def test_it_makes_a_session_of_its_operations_and_corrects_it_as_more_is_told() 
 
 def test_it_counts_every_session_record_of_a_batch_and_believes_the_latest() -> None:
     records = [{"id": f"s{n % 30}", "started_at": (NOON + timedelta(minutes=n)).isoformat(), "rating": 1 + n % 5} for n in range(90)]
-    arrive(records, noun="sessions")
+    assert arrive(records, noun="sessions") == 30
+    assert arrive(records, noun="sessions") == 0
+    assert scalar("select sum(duplicates) from telemetry_counts") == 150
     assert total("sessions_started") == 30
     assert total("session_rating") == pytest.approx(sum(1 + (60 + n) % 5 for n in range(30)) / 30)
+
+
+def test_it_counts_what_came_live_and_late() -> None:
+    yesterday = utc_now() - timedelta(days=2)
+    records = [operation("old", yesterday), operation("new", utc_now())]
+    arrive(records)
+    arrive([operation("older", yesterday - timedelta(days=1))], source="file")
+    send([operation("oldest", yesterday)], door="import")
+    move_all()
+    arrive(records)
+    assert scalar("select sum(late) from telemetry_counts where door = '/api/operations'") == 2
+    assert scalar("select sum(late) from telemetry_counts") == 2
 
 
 def test_it_gives_back_what_was_packed() -> None:
