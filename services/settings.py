@@ -33,6 +33,11 @@ class Settings(BaseSettings):
     session_days: int = Field(default=14, ge=1, le=365)
     inbox_limit_rows: int = Field(default=2_000_000, ge=1_000)
     series_limit_per_source: int = Field(default=2_000, ge=1)
+    raw_days: int = Field(default=1_830, ge=2)
+    rejected_days: int = Field(default=30, ge=1)
+    payload_days: int = Field(default=14, ge=1)
+    store_payloads: bool = False
+    telemetry_rules: Path | None = None
     log_level: str = "INFO"
 
     @field_validator("reporting_zone")

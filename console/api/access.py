@@ -63,12 +63,17 @@ def calling_key(request: Request) -> Key:
 CallingKey = Annotated[Key, Depends(calling_key)]
 
 
-def _by_key(request: Request, scopes: tuple[str, ...]) -> Caller:
+def bearer(request: Request) -> str:
+    """The key that was sent; raises Unauthenticated."""
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not presented:
         raise Unauthenticated("Send a key: Authorization: Bearer KEY.")
+    return presented.strip()
+
+
+def _by_key(request: Request, scopes: tuple[str, ...]) -> Caller:
     with transaction() as connection:
-        return Caller(keys.verify(connection, presented.strip(), *scopes), None)
+        return Caller(keys.verify(connection, bearer(request), *scopes), None)
 
 
 def _by_session(request: Request) -> Caller:

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from console.api import errors, health, operations
+from console.api import errors, health, operations, traces
 
 ABOUT = (
     'Binnacle\'s JSON doors. Send Authorization: Bearer KEY. Failures read {"error": {"type", "message"}};'
@@ -53,6 +53,7 @@ def build(*, sessions: bool) -> FastAPI:
     errors.install(app)
     for noun in (health, operations, *(_reading() if sessions else ())):
         app.include_router(noun.router)
+    app.router.routes.append(traces.route)
     return app
 
 

@@ -1,4 +1,4 @@
-"""JSON bodies, read within bounds: counted while they arrive, and again while they are unpacked."""
+"""Bodies read within bounds: counted while they arrive, and again while they are unpacked; and JSON out of them."""
 
 import json
 import math
@@ -12,34 +12,55 @@ from starlette.exceptions import HTTPException
 from services.errors import BadInput
 
 MAX_BYTES = 10 * 1024 * 1024
-_TOO_LARGE = f"The body is larger than {MAX_BYTES} bytes; send it in parts."
+ENCODINGS = ("identity", "gzip", "deflate")
 
 
-async def _raw(request: Request) -> bytes:
-    """The body as sent; 415 for a type or encoding that is not understood, 413 beyond the limit."""
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if content_type != "application/json":
-        raise HTTPException(415, "The body must be application/json.")
-    if request.headers.get("content-encoding", "identity").strip().lower() not in ("identity", "gzip"):
-        raise HTTPException(415, "The content encoding must be gzip or left out.")
+async def receive(request: Request, limit: int) -> bytes:
+    """The body as sent; 415 for an encoding that is not understood, 413 beyond `limit` bytes."""
+    if _encoding(request) not in ENCODINGS:
+        raise HTTPException(415, "The content encoding must be gzip or deflate, or left out.")
     declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and (len(declared) > 12 or int(declared) > MAX_BYTES):
-        raise HTTPException(413, _TOO_LARGE)
+    if declared.isascii() and declared.isdigit() and (len(declared) > 12 or int(declared) > limit):
+        raise _too_large(limit)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BYTES:
-            raise HTTPException(413, _TOO_LARGE)
+        if len(body) > limit:
+            raise _too_large(limit)
     return bytes(body)
+
+
+def unpack(request: Request, raw: bytes, limit: int) -> bytes:
+    """The body without its content encoding, never more than `limit` bytes of it; raises BadInput, and 413 beyond the limit."""
+    encoding = _encoding(request)
+    if encoding == "gzip":
+        return _inflate(raw, 31, "gzip", limit)
+    if encoding == "deflate":
+        # The standard says zlib; some senders leave its two bytes of header out.
+        zlib_header = len(raw) > 1 and raw[0] & 0x0F == 8 and (raw[0] << 8 | raw[1]) % 31 == 0
+        return _inflate(raw, 15 if zlib_header else -15, "deflate", limit)
+    return raw
+
+
+async def _raw(request: Request) -> bytes:
+    """A JSON body as sent; 415 for another type."""
+    content_type = media_type(request) or "application/json"
+    if content_type != "application/json":
+        raise HTTPException(415, "The body must be application/json.")
+    return await receive(request, MAX_BYTES)
 
 
 RawBody = Annotated[bytes, Depends(_raw)]
 
 
+def media_type(request: Request) -> str:
+    """The content type without its parameters, in small letters; empty when there is none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def decode(request: Request, raw: bytes) -> object:
     """The JSON value of a body; raises BadInput naming line and column. For worker threads: ten megabytes take a while."""
-    if request.headers.get("content-encoding", "").strip().lower() == "gzip":
-        raw = _gunzip(raw)
+    raw = unpack(request, raw, MAX_BYTES)
     try:
         return json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_without_twins)
     except json.JSONDecodeError as error:
@@ -52,20 +73,28 @@ def decode(request: Request, raw: bytes) -> object:
         raise BadInput("The body has a number with too many digits.") from error
 
 
-def _gunzip(raw: bytes) -> bytes:
-    """All members of a gzip body, never unpacking more than the limit."""
+def _encoding(request: Request) -> str:
+    return request.headers.get("content-encoding", "identity").strip().lower() or "identity"
+
+
+def _too_large(limit: int) -> HTTPException:
+    return HTTPException(413, f"The body is larger than {limit} bytes; send it in parts.")
+
+
+def _inflate(raw: bytes, window_bits: int, name: str, limit: int) -> bytes:
+    """All members of a compressed body."""
     unpacked = bytearray()
     try:
         while raw:
-            member = zlib.decompressobj(wbits=31)
-            unpacked += member.decompress(raw, MAX_BYTES + 1 - len(unpacked))
-            if len(unpacked) > MAX_BYTES:
-                raise HTTPException(413, _TOO_LARGE)
+            member = zlib.decompressobj(wbits=window_bits)
+            unpacked += member.decompress(raw, limit + 1 - len(unpacked))
+            if len(unpacked) > limit:
+                raise _too_large(limit)
             if not member.eof:
-                raise BadInput("The gzip body is cut short.")
+                raise BadInput(f"The {name} body is cut short.")
             raw = member.unused_data
     except zlib.error as error:
-        raise BadInput("The body is not gzip, although its content encoding says so.") from error
+        raise BadInput(f"The body is not {name}, although its content encoding says so.") from error
     return bytes(unpacked)
 
 

@@ -78,6 +78,17 @@ def merge(connection: Connection, operations: pd.DataFrame, zone: ZoneInfo, now:
     _add_errors(connection, operations.assign(day=days))
 
 
+def take_out(connection: Connection, operations: pd.DataFrame, zone: ZoneInfo, now: pd.Timestamp) -> None:
+    """Undo `merge` for operations whose stored rows were changed or deleted just before, in the same transaction."""
+    recent = operations[operations["started_at"] >= now - KEPT_15M]
+    if len(recent):
+        _subtract(connection, "rollup_15m", build(recent, recent["started_at"].dt.floor(QUARTER), "bucket"), zone)
+    days = local_days(operations["started_at"], zone)
+    _subtract(connection, "rollup_day", build(operations, days, "day"), zone)
+    _add_errors(connection, operations.assign(day=days), sign=-1)
+    connection.execute(text("delete from rollup_error where n = 0"))
+
+
 def forget_old(connection: Connection) -> int:
     """Drop quarter hours that are no longer kept; how many cells."""
     return connection.execute(text("delete from rollup_15m where bucket < now() - :kept"), {"kept": KEPT_15M}).rowcount
@@ -99,6 +110,36 @@ def _add(connection: Connection, table: str, cells: pd.DataFrame) -> None:
     connection.execute(text(f"truncate new_{table}"))
 
 
+BOUNDS = {
+    "rollup_15m": ("c.bucket", "c.bucket + interval '15 minutes'"),
+    "rollup_day": ("c.day::timestamp at time zone :zone", "(c.day + 1)::timestamp at time zone :zone"),
+}
+
+
+def _subtract(connection: Connection, table: str, cells: pd.DataFrame, zone: ZoneInfo) -> None:
+    key = KEYS[table]
+    connection.execute(text(f"create temp table if not exists new_{table} ({_shape(key)}) on commit delete rows"))
+    copy_rows(connection, f"new_{table}", cells)
+    values = {c: f"x.{c}::vector" if c in HISTOGRAMS else f"x.{c}" for c in COLUMNS}
+    touched = f"from new_{table} x where c.{key} = x.{key} and c.series_id = x.series_id"
+    less = ", ".join(f"{column} = coalesce(c.{column} - {value}, c.{column})" for column, value in values.items())
+    connection.execute(text(f"update {table} c set {less} {touched}"))  # noqa: S608 - names come from this module
+    connection.execute(text(f"delete from {table} c using {touched.removeprefix('from ')} and c.n = 0"))  # noqa: S608
+    counted = {"cost_nano": "priced", "latency_us": "latency_n", "ttft_us": "ttft_n"}
+    unknown = [f"{name} = case when c.{n} = 0 then null else c.{name} end" for name, n in counted.items()]
+    connection.execute(text(f"update {table} c set {', '.join(unknown)} {touched}"))  # noqa: S608
+    first, end = BOUNDS[table]
+    for name in TOKENS:  # a sum of nothing is 0 only where somebody told a 0
+        connection.execute(
+            text(
+                f"update {table} c set {name} = null {touched} and c.{name} = 0 and not exists (select from operations o"  # noqa: S608
+                f" where o.series_id = c.series_id and o.started_at >= {first} and o.started_at < {end} and o.{name} is not null)"
+            ),
+            {"zone": zone.key} if ":zone" in first else {},
+        )
+    connection.execute(text(f"truncate new_{table}"))
+
+
 def _shape(key: str) -> str:
     types = {"bucket": "timestamptz", "day": "date"}
     return ", ".join(
@@ -113,7 +154,7 @@ def _addition(column: str) -> str:
     return f"{column} = coalesce(c.{column} + excluded.{column}, c.{column}, excluded.{column})"
 
 
-def _add_errors(connection: Connection, operations: pd.DataFrame) -> None:
+def _add_errors(connection: Connection, operations: pd.DataFrame, sign: int = 1) -> None:
     failed = operations[operations["error_type"].notna()]
     if failed.empty:
         return
@@ -123,5 +164,5 @@ def _add_errors(connection: Connection, operations: pd.DataFrame) -> None:
             "insert into rollup_error as e (day, series_id, error_type, n) values (:day, :series_id, :error_type, :n)"
             " on conflict (day, series_id, error_type) do update set n = e.n + excluded.n"
         ),
-        [{**row, "day": row["day"].date()} for row in counts.to_dict("records")],
+        [{**row, "day": row["day"].date(), "n": sign * row["n"]} for row in counts.to_dict("records")],
     )

@@ -1,6 +1,7 @@
 """Distinct users and sessions a day: exact keys, and beside them 16,384 bits for ranges too large to count exactly."""
 
 from hashlib import blake2b
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,29 @@ def merge(connection: Connection, operations: pd.DataFrame) -> None:
     users = operations[["day", "series_id"]].assign(kind="user", key=operations["user_key"])
     sessions = operations[["day", "series_id"]].assign(kind="session", key=operations["source"] + "\0" + operations["session_key"])
     add_keys(connection, pd.concat([users, sessions]).dropna(subset="key"))
+
+
+KEYS_OF = """
+select (o.started_at at time zone :zone)::date as day, o.series_id, s.source, o.user_key, o.session_key
+from (select distinct day, series_id from left_days) l
+join operations o on o.series_id = l.series_id
+ and o.started_at >= l.day::timestamp at time zone :zone and o.started_at < (l.day + 1)::timestamp at time zone :zone
+join series s on s.id = o.series_id
+where o.user_key is not null or o.session_key is not null
+"""
+
+
+def recount(connection: Connection, cells: pd.DataFrame, zone: ZoneInfo) -> None:
+    """Count the users and sessions of cells (columns day, series_id) again from the stored operations."""
+    connection.execute(text("create temp table if not exists left_days (day date, series_id integer) on commit delete rows"))
+    copy_rows(connection, "left_days", cells.drop_duplicates())
+    for table in ("rollup_distinct_key", "rollup_distinct"):
+        where = "(d.day, d.series_id) = (l.day, l.series_id) and d.kind in ('user', 'session')"
+        connection.execute(text(f"delete from {table} d using left_days l where {where}"))  # noqa: S608 - constant names
+    rows = connection.execute(text(KEYS_OF), {"zone": zone.key}).all()
+    connection.execute(text("truncate left_days"))
+    if rows:
+        merge(connection, pd.DataFrame(rows, columns=["day", "series_id", "source", "user_key", "session_key"]))
 
 
 def add_keys(connection: Connection, keys: pd.DataFrame) -> None:

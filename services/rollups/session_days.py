@@ -8,8 +8,6 @@ from sqlalchemy import Connection, text
 from services.db.copy import copy_rows
 from services.rollups import distinct
 
-SESSION = "(session)"  # operation, provider and model of a session's own series
-
 TOUCHED = """
 create temp table if not exists touched_sessions (
     source text, session_key text, series_id integer, user_key text, subject text, cohort text,

@@ -3,9 +3,9 @@
 The caller's transaction makes it durable; only then may a sender be answered.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
 from typing import cast
@@ -16,20 +16,33 @@ from sqlalchemy import Connection, text
 from services.clock import utc_now
 from services.errors import TooMuch
 from services.settings import settings
-from services.telemetry.records import Noun, Record, Rejection, examine
+from services.telemetry.records import EARLIEST, SAID, Noun, Record, Rejection, examine
+from services.telemetry.rules import redact
 
 UNKNOWN = "(unknown)"
+DEFAULT_ENVIRONMENT = "production"
 NANO = Decimal(10) ** 9
+SHORTEST_RESPONSE_ID = 16  # shorter ones are no names: some servers number their answers, and begin again
 
-TEXTS = {"operations": ("error_type", "user_key", "session_key"), "sessions": ("session_key", "user_key", "subject", "cohort")}
+TEXTS = {
+    "operations": ("error_type", "user_key", "session_key", "finish_reason", "service_tier", "told_by"),
+    "sessions": ("session_key", "user_key", "subject", "cohort"),
+}
 SHAPES: dict[Noun, pa.Schema] = {
     "operations": pa.schema(
         [("id", pa.binary(16)), ("started_at", pa.timestamp("us", "UTC"))]
         + [(name, pa.string()) for name in ("environment", "module", "operation", "provider", "model")]
         + [(name, pa.int64()) for name in ("latency_us", "ttft_us", "input_tokens", "output_tokens")]
         + [(name, pa.int64()) for name in ("cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost_nano")]
-        + [("cached", pa.bool_())]
+        + [("cached", pa.bool_()), ("adjusted", pa.bool_())]
         + [(name, pa.string()) for name in TEXTS["operations"]]
+        + [
+            ("parent", pa.binary(16)),
+            ("response_key", pa.binary(16)),
+            ("beside_key", pa.binary(16)),
+            ("prompt", pa.string()),
+            ("completion", pa.string()),
+        ]
     ),
     "sessions": pa.schema(
         [("started_at", pa.timestamp("us", "UTC")), ("ended_at", pa.timestamp("us", "UTC"))]
@@ -37,6 +50,14 @@ SHAPES: dict[Noun, pa.Schema] = {
         + [("messages", pa.int64()), ("rating", pa.float64()), ("topics", pa.list_(pa.string()))]
     ),
 }
+
+
+COUNTS = ("accepted", "rejected", "ignored", "adjusted", "duplicates", "late")
+COUNT = f"""
+insert into telemetry_counts as c (day, source, door, {", ".join(COUNTS)})
+values (current_date, :source, :door, {", ".join(f":{name}" for name in COUNTS)})
+on conflict (day, source, door) do update set {", ".join(f"{name} = c.{name} + excluded.{name}" for name in COUNTS)}
+"""  # noqa: S608 - the names are the constant above
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +78,19 @@ def accept(
     door: str,
     import_id: int | None = None,
     first_position: int = 1,
+    ignored: int = 0,
 ) -> Receipt:
-    """Store a batch of raw records; see `services.telemetry.records` for their fields.
+    """Store a batch of raw records; see `services.telemetry.records` for their fields. `ignored` counts what came along and is no call.
 
     Raises TooMuch while more rows wait than INBOX_LIMIT_ROWS allows.
     """
     refuse_when_full(connection)
-    usable, rejections = examine(noun, records, first_position, utc_now())
+    now = utc_now()
+    oldest = now - timedelta(days=settings().raw_days) if noun == "operations" else EARLIEST  # sessions are kept for ever
+    usable, rejections = examine(noun, records, first_position, now, max(EARLIEST, oldest))
     origin = {"noun": noun, "source": source, "door": door, "import_id": import_id}
     if usable:
-        payload = pack(noun, usable, source, environment or "production")
+        payload = pack(noun, usable, source, environment or DEFAULT_ENVIRONMENT)
         connection.execute(
             text(
                 "insert into telemetry_inbox (noun, source, door, import_id, row_count, payload)"
@@ -75,16 +99,25 @@ def accept(
             origin | {"row_count": len(usable), "payload": payload},
         )
         connection.execute(text("notify inbox"))
+    keep_rejected(connection, rejections, origin | {"environment": environment})
+    # What is accepted is counted by the move: a count here would make every sender of a source wait for the others' commits.
+    count(connection, source, door, rejected=len(rejections), ignored=ignored)
+    return Receipt(len(usable), rejections)
+
+
+def keep_rejected(connection: Connection, rejections: Sequence[Rejection], origin: Mapping[str, object]) -> None:
+    """Keep refused records for inspection; `origin` has noun, source, door, import_id and environment."""
     if rejections:
         connection.execute(
             text(
-                "insert into telemetry_rejected (noun, source, door, import_id, position, field, reason, raw)"
-                " values (:noun, :source, :door, :import_id, :position, :field, :reason, :raw)"
+                "insert into telemetry_rejected (noun, source, door, import_id, environment, position, field, reason, raw, complete)"
+                " select :noun, :source, :door, :import_id, :environment, r.*"
+                " from unnest(cast(:positions as bigint[]), cast(:fields as text[]), cast(:reasons as text[]),"
+                " cast(:raws as text[]), cast(:completes as boolean[])) r"
             ),
-            [origin | {"position": r.position, "field": r.field, "reason": r.reason, "raw": r.raw} for r in rejections],
+            dict(origin)
+            | {f"{name}s": [getattr(r, name) for r in rejections] for name in ("position", "field", "reason", "raw", "complete")},
         )
-    count(connection, source, door, accepted=len(usable), rejected=len(rejections))
-    return Receipt(len(usable), rejections)
 
 
 def refuse_when_full(connection: Connection) -> None:
@@ -94,24 +127,11 @@ def refuse_when_full(connection: Connection) -> None:
         raise TooMuch(f"{waiting} records wait for the workers already; nothing of this request was stored.", retry_after_s=10)
 
 
-def count(
-    connection: Connection, source: str, door: str, *, accepted: int = 0, rejected: int = 0, duplicates: int = 0, late: int = 0
-) -> None:
-    """Add to today's (UTC) intake counts of a source and door."""
-    if not (accepted or rejected or duplicates or late):
+def count(connection: Connection, source: str, door: str, **counted: int) -> None:
+    """Add to today's (UTC) intake counts (COUNTS) of a source and door."""
+    if not any(counted.values()):
         return
-    connection.execute(
-        text(
-            """
-            insert into telemetry_counts as c (day, source, door, accepted, rejected, duplicates, late)
-            values (current_date, :source, :door, :accepted, :rejected, :duplicates, :late)
-            on conflict (day, source, door) do update set
-                accepted = c.accepted + excluded.accepted, rejected = c.rejected + excluded.rejected,
-                duplicates = c.duplicates + excluded.duplicates, late = c.late + excluded.late
-            """
-        ),
-        {"source": source, "door": door, "accepted": accepted, "rejected": rejected, "duplicates": duplicates, "late": late},
-    )
+    connection.execute(text(COUNT), dict.fromkeys(COUNTS, 0) | counted | {"source": source, "door": door})
 
 
 def pack(noun: Noun, records: list[Record], source: str, environment: str) -> bytes:
@@ -132,7 +152,7 @@ def unpack(payload: bytes | memoryview) -> pa.Table:
 
 def identity(source: str, key: str) -> bytes:
     """16 bytes that name an operation for ever: the sender's own key, within its source."""
-    return blake2b(f"{source}\0key\0{key}".encode(), digest_size=16).digest()
+    return _digest(f"{source}\0key\0{key}")
 
 
 def _operation_columns(records: list[Record], source: str, environment: str) -> dict[str, Iterable[object]]:
@@ -152,6 +172,12 @@ def _operation_columns(records: list[Record], source: str, environment: str) -> 
         "error_type": [record.get("error_type") or None for record in records],
         "user_key": [record.get("user_id") or None for record in records],
         "session_key": [record.get("session_id") or None for record in records],
+        **{name: [record.get(name) or None for record in records] for name in ("finish_reason", "service_tier", "told_by")},
+        "adjusted": [record.get("adjusted", False) for record in records],
+        "parent": [_identity_or_none(source, record.get("parent_id")) for record in records],
+        "response_key": [_response_key(source, record) for record in records],
+        "beside_key": [_beside_key(source, record) for record in records],
+        **{name: [_said(record.get(name)) for record in records] for name in SAID},
     }
 
 
@@ -168,6 +194,34 @@ def _session_columns(records: list[Record], environment: str) -> dict[str, Itera
         "user_key": [record.get("user_id") or None for record in records],
         **{name: column(name) for name in ("subject", "cohort", "messages", "rating", "topics")},
     }
+
+
+def _identity_or_none(source: str, key: object) -> bytes | None:
+    return identity(source, cast(str, key)) if key else None
+
+
+def _response_key(source: str, record: Record) -> bytes | None:
+    """What two tellings of an answered call have in common, where the provider's answer has a name worth trusting."""
+    response_id = cast(str | None, record.get("response_id"))
+    if not response_id or len(response_id) < SHORTEST_RESPONSE_ID:
+        return None
+    return _digest(f"{source}\0response\0{response_id}")
+
+
+def _beside_key(source: str, record: Record) -> bytes | None:
+    """What two tellings of a failed call have in common: nothing was answered, so only who called whom."""
+    if not (record.get("error_type") and record.get("process_id") and record.get("told_by")) or _response_key(source, record):
+        return None
+    return _digest("\0".join(["beside", source, *(str(record.get(name)) for name in ("process_id", "provider", "model"))]))
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
+def _said(words: object) -> str | None:
+    """A prompt or completion as it may be kept: not at all unless the console is set to, and then redacted."""
+    return redact(cast(str, words)) if words and settings().store_payloads else None
 
 
 def _latency_us(record: Record) -> int | None:

@@ -12,7 +12,18 @@ COLUMNS = (
     "day", "id", "started_at", "series_id", "latency_us", "ttft_us",
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
     "cost_nano", "price_version", "cached", "error_type", "user_key", "session_key",
+    "finish_reason", "service_tier", "adjusted",
 )  # fmt: skip
+
+NUMBERS = (
+    "latency_us", "ttft_us", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
+    "cost_nano", "price_version",
+)  # fmt: skip
+TEXTS = (
+    "error_type", "user_key", "session_key", "finish_reason", "service_tier",
+    "environment", "source", "module", "operation", "provider", "model",
+)  # fmt: skip
+CHANGEABLE = tuple(name for name in COLUMNS if name not in ("day", "id", "started_at", "error_type", "cached"))
 
 # The key is (day, id) because a partitioned table's key must hold its partition column. A second telling of the same call may
 # start just across midnight, so the neighbouring days are asked as well.
@@ -38,6 +49,35 @@ def ensure_partitions(connection: Connection, days: set[date]) -> None:
             connection.execute(
                 text(f"alter table operations attach partition {name} for values from ('{day}') to ('{day + timedelta(days=1)}')")
             )
+
+
+def stored(connection: Connection, condition: str, values: dict[str, object]) -> pd.DataFrame:
+    """Stored operations `o` under a condition of ours, typed as the move has them, with the dimensions of their series `s`."""
+    columns = "o.*, s.environment, s.source, s.module, s.operation, s.provider, s.model"
+    statement = f"select {columns} from operations o join series s on s.id = o.series_id where {condition}"  # noqa: S608 - constants
+    found = connection.execute(text(statement), values)
+    return typed(pd.DataFrame(found.all(), columns=list(found.keys())))
+
+
+def typed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows as the driver gives them, as the move has them: `id` as 32 hex digits, missing numbers as NA."""
+    rows["started_at"] = pd.to_datetime(rows["started_at"], utc=True)
+    rows["id"] = [key.hex for key in rows["id"]]
+    texts = [name for name in TEXTS if name in rows]
+    return rows.astype(dict.fromkeys(NUMBERS, "Int64") | dict.fromkeys(texts, "str") | {"cached": bool, "adjusted": bool})
+
+
+def update(connection: Connection, operations: pd.DataFrame) -> None:
+    """Write CHANGEABLE of stored operations again, found by day and id."""
+    connection.execute(text("create temp table if not exists new_operations (like operations including defaults) on commit delete rows"))
+    copy_rows(connection, "new_operations", pa.Table.from_pandas(operations[list(COLUMNS)], preserve_index=False))
+    connection.execute(
+        text(
+            f"update operations o set {', '.join(f'{name} = m.{name}' for name in CHANGEABLE)}"  # noqa: S608 - constant names
+            " from new_operations m where o.day = m.day and o.id = m.id"
+        )
+    )
+    connection.execute(text("truncate new_operations"))
 
 
 def insert_new(connection: Connection, operations: pd.DataFrame) -> pd.Series:

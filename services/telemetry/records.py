@@ -19,19 +19,25 @@ Fault = tuple[str, str]  # field, reason
 
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(minutes=10)
-RAW_KEPT = 2_000
+RAW_KEPT = 20_000
 REASONS = {"extra_forbidden": "unknown field", "string_pattern_mismatch": "holds a NUL character"}
 
 Name = Annotated[str, Strict(), Field(max_length=200, pattern=r"^[^\x00]*$")] | None
 Identity = Annotated[str, Strict(), Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 Count = Annotated[int, Strict(), Field(ge=0, le=1_000_000_000)] | None
 Milliseconds = Annotated[float, Strict(), Field(ge=0, le=7 * 86_400_000, allow_inf_nan=False)] | None
+Text = Annotated[str, Strict(), Field(max_length=1_000_000)] | None
 Money = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)] | None
 
 
 @with_config(ConfigDict(extra="forbid"))
 class Operation(TypedDict):
-    """One AI call. Times are ISO-8601 with a zone or epoch seconds; input_tokens includes cache tokens."""
+    """One AI call. Times are ISO-8601 with a zone or epoch seconds; input_tokens includes cache tokens.
+
+    Two libraries may tell the same call: `told_by` names the library, `response_id` the provider's answer, `parent_id` the id of the
+    span around it, `process_id` the process that called. `adjusted` marks token counts that were brought under our rules.
+    Prompt and completion are kept only where the console is set to keep them.
+    """
 
     id: Identity
     started_at: AwareDatetime
@@ -53,6 +59,15 @@ class Operation(TypedDict):
     user_id: NotRequired[Name]
     session_id: NotRequired[Name]
     cost_usd: NotRequired[Money]
+    finish_reason: NotRequired[Name]
+    service_tier: NotRequired[Name]
+    response_id: NotRequired[Name]
+    parent_id: NotRequired[Name]
+    told_by: NotRequired[Name]
+    process_id: NotRequired[Name]
+    adjusted: NotRequired[Annotated[bool, Strict()]]
+    prompt: NotRequired[Text]
+    completion: NotRequired[Text]
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -80,16 +95,19 @@ SHAPES: dict[Noun, TypeAdapter[list[Record]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A record that was refused: which one, which field, why, and its text as far as kept."""
+    """A record that was refused: which one, which field, why, and its text; `complete` when none of it had to be cut."""
 
     position: int
     field: str
     reason: str
     raw: str
+    complete: bool = False
 
 
-def examine(noun: Noun, records: Sequence[object], first_position: int, now: datetime) -> tuple[list[Record], list[Rejection]]:
-    """Split `records` into the usable ones, typed, and the refused ones, each with its reason.
+def examine(
+    noun: Noun, records: Sequence[object], first_position: int, now: datetime, oldest: datetime = EARLIEST
+) -> tuple[list[Record], list[Rejection]]:
+    """Split `records` into the usable ones, typed, and the refused ones, each with its reason; what began before `oldest` is refused.
 
     A door that could not even make a record of what it got passes the Rejection in its place.
     """
@@ -101,12 +119,11 @@ def examine(noun: Noun, records: Sequence[object], first_position: int, now: dat
         fault = faults.get(index)
         if fault is None:
             record = next(remaining)
-            fault = contradiction(record, now)
+            fault = contradiction(record, now, oldest)
             if fault is None:
                 usable.append(record)
                 continue
-        refused = raw if isinstance(raw, Rejection) else Rejection(first_position + index, fault[0], fault[1], as_text(raw))
-        rejections.append(refused)
+        rejections.append(raw if isinstance(raw, Rejection) else refusal(first_position + index, fault, raw))
     return usable, rejections
 
 
@@ -128,17 +145,23 @@ def _storable(name: str) -> str:
     return name[:200].encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
-def contradiction(record: Mapping[str, object], now: datetime) -> Fault | None:
+def contradiction(record: Mapping[str, object], now: datetime, oldest: datetime = EARLIEST) -> Fault | None:
     """(field, reason) where two fields, or a field and the clock, cannot both be right."""
-    return _wrong_time(record, now) or _wrong_part(record, "cache", "input_tokens") or _wrong_part(record, "reasoning", "output_tokens")
+    return (
+        _wrong_time(record, now, oldest)
+        or _wrong_part(record, "cache", "input_tokens")
+        or _wrong_part(record, "reasoning", "output_tokens")
+    )
 
 
-def _wrong_time(record: Mapping[str, object], now: datetime) -> Fault | None:
+def _wrong_time(record: Mapping[str, object], now: datetime, oldest: datetime) -> Fault | None:
     started_at = cast(datetime, record["started_at"])
     if started_at > now + CLOCK_SKEW:
         return "started_at", f"lies in the future ({started_at.isoformat()})"
     if started_at < EARLIEST:
         return "started_at", f"lies before {EARLIEST.date()} ({started_at.isoformat()})"
+    if started_at < oldest:
+        return "started_at", f"lies before {oldest.date()}, since when operations are kept ({started_at.isoformat()})"
     ended_at = cast(datetime | None, record.get("ended_at"))
     if ended_at is not None:
         if ended_at < started_at:
@@ -148,6 +171,7 @@ def _wrong_time(record: Mapping[str, object], now: datetime) -> Fault | None:
     return None
 
 
+SAID = ("prompt", "completion")
 PARTS = {"cache": ("cache_read_tokens", "cache_write_tokens"), "reasoning": ("reasoning_tokens",)}
 
 
@@ -161,7 +185,15 @@ def _wrong_part(record: Mapping[str, object], kind: str, whole: str) -> Fault | 
     return PARTS[kind][0], f"{kind} tokens ({part}) are part of {whole}, but {told}"
 
 
+def refusal(position: int, fault: Fault, raw: object) -> Rejection:
+    """A refused record with its JSON text for inspection, cut to a bounded length, and without what people said."""
+    if isinstance(raw, dict):
+        raw = {name: value for name, value in raw.items() if name not in SAID}
+    text = as_text(raw)
+    return Rejection(position, fault[0], fault[1], text, complete=not text.endswith("…"))
+
+
 def as_text(raw: object) -> str:
-    """The record as JSON text for inspection, cut to a bounded length."""
+    """JSON text, cut to a bounded length; only what was cut ends in an ellipsis."""
     text = json.dumps(raw, default=str, ensure_ascii=True)
     return text if len(text) <= RAW_KEPT else text[:RAW_KEPT] + "…"

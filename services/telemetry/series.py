@@ -7,6 +7,7 @@ from services.settings import settings
 
 DIMENSIONS = ("environment", "source", "module", "operation", "provider", "model")
 OTHER = "(other)"
+SESSION = "(session)"  # operation, provider and model of a session's own series
 
 
 def resolve(connection: Connection, rows: pd.DataFrame) -> pd.Series:
@@ -68,6 +69,11 @@ def _create(connection: Connection, tuples: pd.DataFrame) -> None:
         ),
         tuples.to_dict("records"),
     )
+
+
+def of_sessions(rows: pd.DataFrame) -> pd.DataFrame:
+    """A session may use many models, so it has a series of its own: where it happened, not what answered."""
+    return rows.assign(operation=SESSION, provider=SESSION, model=SESSION)
 
 
 def note_last(connection: Connection, operations: pd.DataFrame) -> None:

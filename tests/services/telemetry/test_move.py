@@ -95,6 +95,7 @@ def test_it_keeps_what_it_refuses_with_the_reason() -> None:
         scalar("select string_agg(field || ': ' || position, ', ' order by position) from telemetry_rejected")
         == "input_tokens: 2, (record): 3"
     )
+    assert move_all() == 1
     assert scalar("select accepted || ' ' || rejected from telemetry_counts") == "1 2"
 
 

@@ -1,0 +1,1 @@
+"""Applications under unmodified instrumentation libraries: `python -m tests.clients.NAME PROVIDER_URL OTLP_ENDPOINT KEY`."""
