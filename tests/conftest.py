@@ -58,7 +58,7 @@ def stack() -> Iterator[None]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def empty(stack: None) -> Callable[[], None]:
     """Call it to empty every table and the cache."""
 

@@ -118,4 +118,4 @@ def _failure(kind: str, status: int, message: str, headers: dict[str, str]) -> R
     return _answer(kind, Status(code=CODES.get(status, 13), message=safe), status, headers)
 
 
-route = Route(PATH, _post, methods=None)
+route = Route(PATH, _post, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])  # all, so that a refusal too has its type

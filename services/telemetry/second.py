@@ -43,9 +43,7 @@ def fill_here(told: pd.DataFrame, again: Mapping[int, Call]) -> pd.DataFrame:
         return told
     firsts, seconds = zip(*dict(reversed(pairs)).items(), strict=True)  # the earliest of several tellings fills
     first, second = told.loc[list(firsts)], told.loc[list(seconds)].set_axis(list(firsts), axis=0)
-    out = told.copy()
-    out.loc[list(firsts), [*FIELDS, "adjusted"]] = filled(first, second)[[*FIELDS, "adjusted"]]
-    return out
+    return pd.concat([told.drop(index=list(firsts)), filled(first, second)]).sort_index()
 
 
 def fill_stored(connection: Connection, seconds: pd.DataFrame, zone: ZoneInfo) -> int:

@@ -461,6 +461,15 @@ def test_a_wrong_key_is_not_tried_again_and_never_logged(endpoint: Endpoint, mak
     assert "wrong-secret" not in caplog.text
 
 
+def test_a_reason_that_repeats_the_key_is_logged_without_it(endpoint: Endpoint, make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    recorder = make(endpoint.url)
+    recorder.record(**{KEY: "a name that comes back as the unknown field"})
+    assert recorder.flush()
+    assert recorder.counts == Counts(recorded=1, refused=1)
+    assert "unknown field" in caplog.text
+    assert KEY not in caplog.text
+
+
 @pytest.mark.parametrize("status", [400, 413, 500])
 def test_other_refusals_are_not_tried_again(status: int, endpoint: Endpoint, make: Make) -> None:
     endpoint.answers.append((status, {}))
@@ -984,6 +993,7 @@ recorder.record(operation="after")
 assert recorder.flush(10)
 assert recorder.counts == Counts(recorded=2, sent=2)
 
+sys.setswitchinterval(1e-6)  # so that some of the forks find the lock held
 stop = threading.Event()
 def hammer():
     while not stop.is_set():
@@ -1015,6 +1025,9 @@ recorder = Recorder(batch_size=20, queue_limit=40, spool_dir=sys.argv[1])
 for number in range(50):
     recorder.record(operation=str(number))
 assert recorder.counts == Counts(recorded=50, dropped=10)
+before_s = time.process_time()
+time.sleep(0.5)
+assert time.process_time() - before_s < 0.25, "it spins"
 print("recorded", flush=True)
 sys.stdin.readline()
 assert recorder.flush(10)
