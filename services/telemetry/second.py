@@ -6,14 +6,14 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from sqlalchemy import Connection, text
 
-from services.pricing import versions
+from services.pricing import overrides, versions
 from services.pricing.cost import price
 from services.rollups import changes, session_days
 from services.telemetry import operations, series
 from services.telemetry.inbox import UNKNOWN
 from services.telemetry.tellings import Call
 
-SINGLE = ("user_key", "session_key", "ttft_us", "latency_us", "finish_reason", "service_tier", "error_type")
+SINGLE = ("user_key", "session_key", "ttft_us", "latency_us", "finish_reason", "service_tier")
 PLACES = ("module", "operation", "provider", "model")
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 FIELDS = (*SINGLE, *PLACES, *TOKENS)
@@ -57,14 +57,15 @@ def fill_stored(connection: Connection, seconds: pd.DataFrame, zone: ZoneInfo) -
         {"days": seconds["call_day"].tolist(), "ids": seconds.index.tolist()},
     ).set_index("id", drop=False)
     after = filled(before, seconds.loc[before.index].set_axis(before.index, axis=0))
-    changed = (after[list(FIELDS)].fillna(-1) != before[list(FIELDS)].fillna(-1)).any(axis=1) if len(before) else pd.Series(dtype=bool)
+    gained = before[list(FIELDS)].isna() & after[list(FIELDS)].notna()
+    changed = gained.any(axis=1) | (before[list(PLACES)] != after[list(PLACES)]).any(axis=1)
     before, after = before[changed].reset_index(drop=True), after[changed].reset_index(drop=True)
     if after.empty:
         return 0
     after["series_id"] = series.resolve(connection, after)
     computed = after["price_version"].notna() | after["cost_nano"].isna()
     after["cost_nano"] = after["cost_nano"].mask(computed)
-    after["cost_nano"], priced = price(after)
+    after["cost_nano"], priced = price(after, overrides.load(connection))
     after["price_version"] = versions.of(connection, priced, after.index)
     operations.update(connection, after)
     changes.replace(connection, before, after, zone)
