@@ -10,6 +10,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from services.clock import utc_now
 from services.settings import ROOT
 
+SHARED = Path(os.environ.get("SHARED_DATA", ROOT.parent / "shared" / "data"))
 SCOPE = "opentelemetry.instrumentation.openai.v1"
 TOKENS = {"input_tokens": "gen_ai.usage.input_tokens", "output_tokens": "gen_ai.usage.output_tokens"}
 TOKENS |= {"cache_read_tokens": "gen_ai.usage.cache_read.input_tokens"}
@@ -17,8 +18,7 @@ TOKENS |= {"cache_read_tokens": "gen_ai.usage.cache_read.input_tokens"}
 
 def shared(*path: str) -> bytes:
     """A file of the shared data, which must be there."""
-    folder = Path(os.environ.get("SHARED_DATA", ROOT.parent / "shared" / "data"))
-    return folder.joinpath(*path).read_bytes()
+    return SHARED.joinpath(*path).read_bytes()
 
 
 def call(number: int, *, started_at: float | None = None, took_ms: int = 1_500, **told: object) -> Span:
