@@ -10,11 +10,18 @@ import sys
 from collections.abc import Callable, Iterator
 
 from services.settings import ROOT
-from tests.benchmarks import ingest, navigation, page_data
+from tests.benchmarks import ingest, navigation, otlp, page_data
 from tests.benchmarks.figure import Figure
 
+
+def everything_in(size: int) -> Iterator[Figure]:
+    """By file and by trace."""
+    yield from ingest.measure(size)
+    yield from otlp.measure(size)
+
+
 GROUPS: dict[str, Callable[[int], Iterator[Figure]]] = {
-    "ingest": ingest.measure,
+    "ingest": everything_in,
     "page_data": page_data.measure,
     "pages": navigation.measure,
 }
