@@ -10,7 +10,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Row, text
 
 from services.db import transaction
-from services.pricing import versions
+from services.pricing import overrides, versions
 from services.pricing.cost import price
 from services.rollups import cells, distinct, session_days
 from services.rollups.state import lock, note_move, zone_of
@@ -100,7 +100,7 @@ def _store(connection: Connection, operations: pd.DataFrame, zone: ZoneInfo) -> 
     if operations.empty:
         return operations
     operations = operations.assign(series_id=series.resolve(connection, operations))
-    operations["cost_nano"], priced = price(operations)
+    operations["cost_nano"], priced = price(operations, overrides.load(connection))
     operations["price_version"] = versions.of(connection, priced, operations.index)
     new = operations[insert_new(connection, operations)]
     if len(new):

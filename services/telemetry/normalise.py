@@ -9,12 +9,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.settings import settings
 from services.telemetry.records import Record
-from services.telemetry.rules import renamed, rules
-
-Attributes = Mapping[str, object]
+from services.telemetry.rules import Rules, renamed, rules
 
 NAMES: dict[str, tuple[str, ...]] = {
     "provider": ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "ai.model.provider", "llm.vendor"),
@@ -114,23 +113,22 @@ NAMES: dict[str, tuple[str, ...]] = {
     "environment": ("deployment.environment.name", "deployment.environment", "langfuse.environment"),
     "process_id": ("service.instance.id", "process.pid"),
 }
-TTFT_SECONDS = ("gen_ai.response.time_to_first_chunk", "gen_ai.response.time_to_first_token", "gen_ai.server.time_to_first_token")
-TTFT_MILLISECONDS = ("ai.response.msToFirstChunk",)
+NAMES |= {
+    "ttft_s": ("gen_ai.response.time_to_first_chunk", "gen_ai.response.time_to_first_token", "gen_ai.server.time_to_first_token"),
+    "ttft_ms": ("ai.response.msToFirstChunk",),
+    "error_type": ("error.type",),
+    "exception": ("exception.type",),
+    "answer": ("output.value",),  # OpenInference keeps the provider's answer here, and its id only in there
+    "parameters": ("llm.invocation_parameters", "embedding.invocation_parameters"),
+    "vercel": ("ai.operationId",),
+}
+KINDS = ("gen_ai.operation.name", "openinference.span.kind", "llm.request.type", "traceloop.span.kind", "langfuse.observation.type")
+NAMES |= {name: (name,) for name in KINDS}
 FIRST_TOKEN_EVENTS = ("First Token Stream Event", "gen_ai.content.completion.chunk", "ai.stream.firstChunk", "gen_ai.first_token")
 SAID = {
     "prompt": ("gen_ai.input.messages", "gen_ai.prompt", "input.value", "ai.prompt.messages", "ai.prompt"),
-    "completion": ("gen_ai.output.messages", "gen_ai.completion", "output.value", "ai.response.text", "ai.response.object"),
+    "completion": ("gen_ai.output.messages", "gen_ai.completion", "ai.response.text", "ai.response.object"),
 }
-PARAMETERS = ("llm.invocation_parameters", "embedding.invocation_parameters")
-ANSWER = "output.value"  # OpenInference keeps the provider's answer here, and its id only in there
-KINDS = (
-    "gen_ai.operation.name",
-    "openinference.span.kind",
-    "llm.request.type",
-    "traceloop.span.kind",
-    "langfuse.observation.type",
-)
-VERCEL_KIND = "ai.operationId"
 
 # What kind of work a span says that it is → the operation; None for work that holds AI calls but is none itself.
 CALLS: dict[str, str | None] = {
@@ -152,12 +150,11 @@ PROVIDERS = {
 }  # fmt: skip
 TIERS = {"default": None, "standard": None, "auto": None}
 COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "total_tokens")
-WANTED = frozenset(
-    name
-    for table in (*NAMES.values(), TTFT_SECONDS, TTFT_MILLISECONDS, KINDS, PARAMETERS, (VERCEL_KIND, "error.type", "exception.type"))
-    for name in table
-)
 _WHOLE = re.compile(r"[0-9]{1,18}")
+
+
+Found = Mapping[str, tuple[int, object]]  # field → rank of the name it was found under, and its value
+Index = Mapping[str, tuple[str, int]]  # attribute name → the field it tells, and its rank among the names of that field
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,24 +163,27 @@ class Event:
 
     name: str
     time_ns: int
-    attributes: Attributes
+    found: Found
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span as OTLP has it, its ids in hexadecimal, its attributes those of `wanted()`."""
+    """A span as OTLP has it, its ids in hexadecimal; `found` is what it and its resource tell of the fields of `index()`."""
 
     trace_id: str
     span_id: str
     parent_span_id: str
-    name: str
     scope: str
     start_ns: int
     end_ns: int
     failed: bool
-    attributes: Attributes
-    resource: Attributes
+    found: Found
     events: Sequence[Event]
+
+    def value(self, field: str) -> object:
+        """What was told of a field, None for nothing."""
+        told = self.found.get(field)
+        return None if told is None else told[1]
 
 
 class Unreadable(Exception):
@@ -194,11 +194,28 @@ class Unreadable(Exception):
         self.field, self.reason = field, reason
 
 
-def wanted() -> frozenset[str]:
-    """The attributes worth decoding; what people said is among them only where the console keeps it."""
-    own = frozenset(name for names in rules().fields.values() for name in names)
-    said = frozenset(name for names in SAID.values() for name in names) if settings().store_payloads else frozenset()
-    return WANTED | own | said | {ANSWER}
+def index() -> Index:
+    """The attributes worth decoding: the organisation's own names first; what people said only where the console keeps it."""
+    return _index(rules(), settings().store_payloads)
+
+
+@lru_cache(maxsize=4)
+def _index(told: Rules, with_payloads: bool) -> Index:
+    made: dict[str, tuple[str, int]] = {}
+    for field, names in (NAMES | (SAID if with_payloads else {})).items():
+        made |= {name: (field, rank) for rank, name in enumerate(names)}
+    for field, own in told.fields.items():
+        made |= {name: (field, rank - len(own)) for rank, name in enumerate(own)}
+    return made
+
+
+def merged(outer: Found, inner: Found) -> Found:
+    """What a span and its resource tell together: the better name, and of the same name the span's."""
+    out = dict(outer)
+    for field, told in inner.items():
+        if field not in out or told[0] <= out[field][0]:
+            out[field] = told
+    return out
 
 
 def operation_of(span: Span) -> Record | None:
@@ -215,9 +232,9 @@ def operation_of(span: Span) -> Record | None:
         "started_at": span.start_ns / 1e9,
         "latency_ms": (span.end_ns - span.start_ns) / 1e6 if span.end_ns else None,
         "ttft_ms": _ttft_ms(span),
-        "operation": renamed("operation", str(_own("operation", span) or kind)),
+        "operation": renamed("operation", _text(span, "operation") or kind),
         "provider": _provider(span),
-        "model": _text(span, "model") or _parameter(span, "model"),
+        "model": _text(span, "model") or _inner_text(span, "parameters", "model"),
         "environment": _place("environment", span),
         "module": _place("module", span),
         "user_id": _text(span, "user_id"),
@@ -225,58 +242,33 @@ def operation_of(span: Span) -> Record | None:
         "error_type": _error(span),
         "finish_reason": _finish_reason(span),
         "service_tier": _tier(span),
-        "response_id": _text(span, "response_id") or _answer_id(span),
+        "response_id": _text(span, "response_id") or _inner_text(span, "answer", "id", "response_id", "responseId"),
         "parent_id": f"{span.trace_id}:{span.parent_span_id}" if span.parent_span_id else None,
-        "told_by": span.scope or "(no scope)",
+        "told_by": span.scope[:200].replace("\0", "") or "(no scope)",
         "process_id": _text(span, "process_id"),
     }
     record |= _tokens(span)
     if settings().store_payloads:
-        record |= {field: _first_text(span.attributes, names) for field, names in SAID.items()}
+        record |= {"prompt": _words(span, "prompt"), "completion": _words(span, "completion") or _words(span, "answer")}
     return record
 
 
 def _kind(span: Span) -> str | None:
     """The operation a span says that it is; None when it is no AI call."""
-    attributes = span.attributes
-    vercel = attributes.get(VERCEL_KIND)
+    vercel = span.value("vercel")
     if vercel is not None:
         return VERCEL.get(str(vercel).rpartition(".")[2])
-    kinds = [str(attributes[name]).lower() for name in KINDS if attributes.get(name)]
+    kinds = [str(span.found[name][1]).lower() for name in KINDS if name in span.found]
     known = [CALLS[kind] for kind in kinds if kind in CALLS]
     if known:
         return None if None in known else known[0]
-    names_model = any(attributes.get(name) for name in NAMES["model"])
-    if kinds or names_model:
-        counts = any(attributes.get(name) is not None for name in (*NAMES["input_tokens"], *NAMES["output_tokens"]))
-        return (kinds[0] if kinds else "chat") if names_model or counts else None
+    if "model" in span.found or (kinds and ("input_tokens" in span.found or "output_tokens" in span.found)):
+        return kinds[0] if kinds else "chat"
     return None
-
-
-def _value(span: Span, field: str) -> object:
-    for name in NAMES[field]:
-        value = span.attributes.get(name)
-        if value is None:
-            value = span.resource.get(name)
-        if value is not None and value != "":
-            return value
-    return None
-
-
-def _own(field: str, span: Span) -> object:
-    """What the organisation's own rules find for a field."""
-    return next(
-        (
-            found
-            for name in rules().fields.get(field, ())
-            if (found := span.attributes.get(name, span.resource.get(name))) not in (None, "")
-        ),
-        None,
-    )
 
 
 def _text(span: Span, field: str) -> str | None:
-    value = _own(field, span) or _value(span, field)
+    value = span.value(field)
     return None if value is None else str(value)[:200].replace("\0", "")
 
 
@@ -285,8 +277,9 @@ def _place(field: str, span: Span) -> str | None:
     return None if value is None else renamed(field, value)
 
 
-def _first_text(attributes: Attributes, names: Sequence[str]) -> str | None:
-    return next((str(attributes[name])[:1_000_000] for name in names if attributes.get(name)), None)
+def _words(span: Span, field: str) -> str | None:
+    value = span.value(field)
+    return None if value is None else str(value)[:1_000_000].replace("\0", "")
 
 
 def _provider(span: Span) -> str | None:
@@ -294,7 +287,7 @@ def _provider(span: Span) -> str | None:
     if told is None:
         return None
     name = told.lower()
-    if "ai.model.provider" in span.attributes and name not in PROVIDERS:
+    if "vercel" in span.found and name not in PROVIDERS:
         name = name.rpartition(".")[0] or name  # the Vercel AI SDK says openai.responses, anthropic.messages
     return PROVIDERS.get(name, name)
 
@@ -305,26 +298,17 @@ def _tier(span: Span) -> str | None:
 
 
 def _finish_reason(span: Span) -> str | None:
-    told = _value(span, "finish_reason")
+    told = span.value("finish_reason")
     if isinstance(told, list | tuple):
         told = told[0] if told else None
     return None if told in (None, "") else str(told)[:200].replace("\0", "")
 
 
-def _answer_id(span: Span) -> str | None:
-    """The id of the provider's answer where only the answer itself holds it."""
-    told = _object(span.attributes.get(ANSWER))
-    found = told.get("id") or told.get("response_id") or told.get("responseId")
-    return str(found)[:200].replace("\0", "") if isinstance(found, str) else None
-
-
-def _parameter(span: Span, name: str) -> str | None:
-    """A parameter of the request: of a call that failed, OpenInference tells the model only there."""
-    for attribute in PARAMETERS:
-        told = _object(span.attributes.get(attribute))
-        if isinstance(told.get(name), str):
-            return str(told[name])[:200].replace("\0", "")
-    return None
+def _inner_text(span: Span, field: str, *names: str) -> str | None:
+    """A text inside a JSON object that an attribute holds: some libraries tell a request's model and an answer's id only there."""
+    inside = _object(span.value(field))
+    found = next((inside[name] for name in names if isinstance(inside.get(name), str)), None)
+    return None if found is None else str(found)[:200].replace("\0", "")
 
 
 def _object(told: object) -> Mapping[str, object]:
@@ -340,18 +324,17 @@ def _object(told: object) -> Mapping[str, object]:
 
 def _error(span: Span) -> str | None:
     """The error's class without its module: libraries agree on that much."""
-    told = span.attributes.get("error.type")
-    if not told and span.failed:
-        told = next((e.attributes.get("exception.type") for e in span.events if e.attributes.get("exception.type")), None) or "_OTHER"
+    told = span.value("error_type")
+    if told is None and span.failed:
+        told = next((event.found["exception"][1] for event in span.events if "exception" in event.found), "_OTHER")
     return str(told).rpartition(".")[2][:200].replace("\0", "") if told else None
 
 
 def _ttft_ms(span: Span) -> float | None:
-    for names, factor in ((TTFT_SECONDS, 1_000.0), (TTFT_MILLISECONDS, 1.0)):
-        for name in names:
-            value = span.attributes.get(name)
-            if isinstance(value, int | float) and value >= 0:
-                return value * factor
+    for field, factor in (("ttft_s", 1_000.0), ("ttft_ms", 1.0)):
+        value = span.value(field)
+        if isinstance(value, int | float) and value >= 0:
+            return value * factor
     first = min((event.time_ns for event in span.events if event.name in FIRST_TOKEN_EVENTS), default=0)
     return (first - span.start_ns) / 1e6 if first >= span.start_ns else None
 
@@ -386,7 +369,7 @@ def _beyond(counts: Mapping[str, int | None], total: int | None) -> int:
 
 def _count(span: Span, field: str) -> int | None:
     """A whole number, told as one, as text or as a float; raises Unreadable for anything else."""
-    value = _value(span, field)
+    value = span.value(field)
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):

@@ -6,7 +6,7 @@ Nothing here knows HTTP or the database.
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from services.errors import BadInput
-from services.telemetry.normalise import SAID, Event, Span, Unreadable, operation_of, wanted
+from services.telemetry.normalise import SAID, Event, Found, Index, Span, Unreadable, index, merged, operation_of
 from services.telemetry.records import Record, Rejection, refusal
 
 IDS = {"traceId": 32, "spanId": 16, "parentSpanId": 16}
@@ -84,30 +84,25 @@ def _base64(digits: str) -> str:
 def read(message: ExportTraceServiceRequest) -> Read:
     """All spans of a request as records, refusals, or a count of what is no AI call; positions count spans from 0."""
     out = Read()
-    names = wanted()
-    for position, (resource, scope, told) in enumerate(_spans(message)):
-        try:
-            _check_ids(told)
-            record = operation_of(_span(resource, scope, told, names))
-        except Unreadable as unreadable:
-            raw = as_json(resource, scope, told, names)
-            out.records.append(refusal(position, (unreadable.field, unreadable.reason), raw))
-            continue
-        if record is None:
-            out.ignored += 1
-        else:
-            out.records.append(record)
-    return out
-
-
-Told = tuple[Resource, str, SpanMessage]
-
-
-def _spans(message: ExportTraceServiceRequest) -> Iterator[Told]:
+    names = index()
+    position = -1
     for resource_spans in message.resource_spans:
+        around = _found(resource_spans.resource.attributes, names)
         for scope_spans in resource_spans.scope_spans:
-            for span in scope_spans.spans:
-                yield resource_spans.resource, scope_spans.scope.name, span
+            for told in scope_spans.spans:
+                position += 1
+                try:
+                    _check_ids(told)
+                    record = operation_of(_span(around, scope_spans.scope.name, told, names))
+                except Unreadable as unreadable:
+                    raw = as_json(resource_spans.resource, scope_spans.scope.name, told, names)
+                    out.records.append(refusal(position, (unreadable.field, unreadable.reason), raw))
+                    continue
+                if record is None:
+                    out.ignored += 1
+                else:
+                    out.records.append(record)
+    return out
 
 
 def _check_ids(span: SpanMessage) -> None:
@@ -117,25 +112,30 @@ def _check_ids(span: SpanMessage) -> None:
             raise Unreadable(name, f"must be {length} bytes that are not all zero")
 
 
-def _span(resource: Resource, scope: str, span: SpanMessage, names: frozenset[str]) -> Span:
+def _span(around: Found, scope: str, span: SpanMessage, names: Index) -> Span:
     parent = span.parent_span_id
     return Span(
         trace_id=span.trace_id.hex(),
         span_id=span.span_id.hex(),
         parent_span_id=parent.hex() if any(parent) else "",
-        name=span.name,
         scope=scope,
         start_ns=span.start_time_unix_nano,
         end_ns=span.end_time_unix_nano,
         failed=span.status.code == Status.STATUS_CODE_ERROR,
-        attributes=_attributes(span.attributes, names),
-        resource=_attributes(resource.attributes, names),
-        events=[Event(event.name, event.time_unix_nano, _attributes(event.attributes, names)) for event in span.events],
+        found=merged(around, _found(span.attributes, names)),
+        events=[Event(event.name, event.time_unix_nano, _found(event.attributes, names)) for event in span.events],
     )
 
 
-def _attributes(told: Sequence[KeyValue], names: frozenset[str]) -> dict[str, object]:
-    return {pair.key: _plain(pair.value) for pair in told if pair.key in names}
+def _found(told: Sequence[KeyValue], names: Index) -> Found:
+    out: dict[str, tuple[int, object]] = {}
+    for pair in told:
+        entry = names.get(pair.key)
+        if entry is not None and (entry[0] not in out or entry[1] < out[entry[0]][0]):
+            value = _plain(pair.value)
+            if value is not None and value != "":
+                out[entry[0]] = (entry[1], value)
+    return out
 
 
 def _plain(value: AnyValue) -> object:
@@ -147,9 +147,9 @@ def _plain(value: AnyValue) -> object:
     return None if kind is None else str(getattr(value, kind))[:1_000]
 
 
-def as_json(resource: Resource, scope: str, span: SpanMessage, names: frozenset[str]) -> dict[str, object]:
+def as_json(resource: Resource, scope: str, span: SpanMessage, names: Index) -> dict[str, object]:
     """One span as an OTLP/JSON request of its own, with only what is read from it: nothing that people said."""
-    kept = names - {name for table in SAID.values() for name in table}
+    kept = {name for name, (field, _) in names.items() if field not in SAID and field != "answer"}
     told: dict[str, object] = {
         "traceId": span.trace_id.hex(),
         "spanId": span.span_id.hex(),
@@ -168,5 +168,5 @@ def as_json(resource: Resource, scope: str, span: SpanMessage, names: frozenset[
     return {"resourceSpans": [around]}
 
 
-def _pairs(told: Sequence[KeyValue], kept: frozenset[str] | set[str]) -> list[Any]:
+def _pairs(told: Sequence[KeyValue], kept: set[str]) -> list[Any]:
     return [json_format.MessageToDict(pair) for pair in told if pair.key in kept]

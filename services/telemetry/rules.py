@@ -51,7 +51,7 @@ class _File(BaseModel):
 Pairs = tuple[tuple[re.Pattern[str], str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rules:
     """Compiled: attribute names by field, substitutions by field, substitutions in texts."""
 
