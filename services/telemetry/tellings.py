@@ -19,6 +19,7 @@ from sqlalchemy import Connection, text
 from services.db.copy import copy_rows
 
 KEPT = timedelta(days=2)
+LONGEST_PARENT_H = 6
 CLOCK_SLACK = timedelta(milliseconds=5)  # two libraries in one process start their clocks one after the other
 ALIAS, CHILD, RESPONSE, BESIDE = "a", "c", "r", "b"
 NOTED = ("kind", "key", "operation_id", "day", "failed", "told_by", "started_at", "ended_at")
@@ -26,14 +27,13 @@ NOTED = ("kind", "key", "operation_id", "day", "failed", "told_by", "started_at"
 KNOWN = f"""
 select t.kind::text as kind, encode(uuid_send(t.key), 'hex') as key, encode(uuid_send(t.operation_id), 'hex') as operation_id,
        t.day, t.failed, t.told_by, t.started_at, t.ended_at
-from (select distinct key from unnest(cast(:keys as uuid[])) k (key)) k join operation_tellings t using (key)
+from unnest(cast(:keys as uuid[])) k (key) join operation_tellings t using (key)
 where t.noted_at > now() - interval '{KEPT.days} days'
 order by t.noted_at
 """  # noqa: S608 - a constant
 PARENTS = """
-select distinct encode(uuid_send(o.id), 'hex') as id, o.day, o.error_type is not null as failed
-from unnest(cast(:ids as uuid[]), cast(:days as date[])) p (id, day)
-join operations o on o.id = p.id and o.day in (p.day, p.day - 1)
+select encode(uuid_send(o.id), 'hex') as id, o.day, o.error_type is not null as failed
+from unnest(cast(:ids as uuid[]), cast(:days as date[])) p (id, day) join operations o on o.id = p.id and o.day = p.day
 """
 
 
@@ -124,8 +124,9 @@ def decide(arrivals: Iterable[Arrival], known: Known) -> Settled:
         for other in found[1:]:
             if other.id != call.id:
                 _join(other, call, known, settled, here)
-        telling = replace(arrival.telling, call=call)
+        telling = arrival.telling
         if found:
+            telling = replace(telling, call=call)
             settled.again[arrival.position] = call
             settled.noted.append((arrival.position, ALIAS, arrival.id, telling))
         else:
@@ -228,6 +229,12 @@ def _hex(value: object) -> str | None:
     return value.hex() if isinstance(value, bytes) else None
 
 
+def _days(telling: Telling) -> Iterator[date]:
+    yield telling.call.day
+    if telling.started_at.hour < LONGEST_PARENT_H:
+        yield telling.call.day - timedelta(days=1)
+
+
 def _known(connection: Connection, arrivals: Sequence[Arrival]) -> Known:
     known = Known()
     keys = {key for a in arrivals for key in (a.id, a.parent, a.response_key, a.beside_key) if key}
@@ -239,7 +246,8 @@ def _known(connection: Connection, arrivals: Sequence[Arrival]) -> Known:
             known.children[row.key].append(telling)
         else:
             known.twins[row.kind, row.key].append(telling)
-    parents = [(a.parent, a.telling.call.day) for a in arrivals if a.parent and a.parent not in known.calls]
+    # A parent began on the same day as its child, or just before midnight.
+    parents = {(a.parent, day) for a in arrivals if a.parent and a.parent not in known.calls for day in _days(a.telling)}
     if parents:
         ids, days = zip(*parents, strict=True)
         for found in connection.execute(text(PARENTS), {"ids": list(ids), "days": list(days)}):
