@@ -28,6 +28,7 @@ page = st.navigation(
         st.Page(PAGES / "cost.py", title="Cost", icon=":material/payments:"),
         st.Page(PAGES / "performance.py", title="Performance", icon=":material/speed:"),
         st.Page(PAGES / "sessions.py", title="Sessions", icon=":material/forum:"),
+        st.Page(PAGES / "telemetry.py", title="Telemetry", icon=":material/sensors:"),
     ],
     position="top",
 )

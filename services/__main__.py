@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from services.accounts import cli as accounts
 from services.db import cli as database
 from services.errors import BinnacleError
+from services.pricing import cli as pricing
 from services.rollups import cli as rollups
+from services.telemetry import cli as telemetry
 from services.telemetry.importers import cli as importers
 
 
@@ -15,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an expected failure is one sentence on stderr and exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m services", description="Binnacle from the command line.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for noun in (accounts, importers, rollups, database):
+    for noun in (accounts, importers, rollups, pricing, telemetry, database):
         noun.register(commands)
     args = parser.parse_args(arguments)
     try:

@@ -70,6 +70,7 @@ class Dispatcher:
             if self._is_time("housekeeping", HOUSEKEEPING_S):
                 standing.want_housekeeping(connection)
                 standing.want_zone(connection)
+                standing.want_verify(connection)
         if self._is_time("reconcile", RECONCILE_S):
             self._rescue()
             self._with_redis(self._hand_over_forgotten)

@@ -14,7 +14,9 @@ ACTOR = "command line"
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the commands of keys and users."""
-    _register_keys(commands.add_parser("keys", help="create, list and revoke API keys").add_subparsers(required=True, metavar="ACTION"))
+    _register_keys(
+        commands.add_parser("keys", help="create, list, rotate, revoke API keys").add_subparsers(required=True, metavar="ACTION")
+    )
     _register_users(commands.add_parser("users", help="create, list and disable accounts").add_subparsers(required=True, metavar="ACTION"))
 
 
@@ -24,8 +26,14 @@ def _register_keys(actions: "argparse._SubParsersAction[argparse.ArgumentParser]
     create.add_argument("--scope", required=True, action="append", choices=keys.SCOPES, help="may be given several times")
     create.add_argument("--source", help="what its telemetry is filed under (the key's name)")
     create.add_argument("--environment", help="the environment of operations that name none")
+    create.add_argument("--rate", type=int, metavar="N", help="refuse more than N requests a minute (no limit)")
     create.set_defaults(run=_create_key)
     actions.add_parser("list", help="list keys, without their secrets").set_defaults(run=_list_keys)
+    rotate = actions.add_parser("rotate", help="give a key a new secret and print it once")
+    rotate.add_argument("name")
+    hours = f"how long the old secret still works, 0 to {keys.MOST_GRACE_HOURS} ({keys.GRACE_HOURS})"
+    rotate.add_argument("--grace-hours", type=int, metavar="H", default=keys.GRACE_HOURS, help=hours)
+    rotate.set_defaults(run=_rotate_key)
     revoke = actions.add_parser("revoke", help="refuse a key from now on")
     revoke.add_argument("name")
     revoke.set_defaults(run=_revoke_key)
@@ -51,7 +59,14 @@ def _register_users(actions: "argparse._SubParsersAction[argparse.ArgumentParser
 
 def _create_key(args: argparse.Namespace) -> int:
     with transaction() as connection:
-        key = keys.create(connection, args.name, args.scope, args.source, args.environment, actor=ACTOR)
+        key = keys.create(connection, args.name, args.scope, args.source, args.environment, rate_per_minute=args.rate, actor=ACTOR)
+    print(key)
+    return 0
+
+
+def _rotate_key(args: argparse.Namespace) -> int:
+    with transaction() as connection:
+        key = keys.rotate(connection, args.name, args.grace_hours, actor=ACTOR)
     print(key)
     return 0
 
@@ -60,7 +75,7 @@ def _list_keys(_args: argparse.Namespace) -> int:
     with transaction() as connection:
         found = keys.listing(connection)
     _print_table(
-        ("name", "prefix", "scopes", "source", "environment", "created", "last used", "revoked"),
+        ("name", "prefix", "scopes", "source", "environment", "created", "last used", "limit/min", "old secret until", "revoked"),
         [
             (
                 k.name,
@@ -70,6 +85,8 @@ def _list_keys(_args: argparse.Namespace) -> int:
                 k.environment or "-",
                 _day(k.created_at),
                 _day(k.last_used_at),
+                "-" if k.rate_per_minute is None else str(k.rate_per_minute),
+                _day(k.previous_until),
                 _day(k.revoked_at),
             )
             for k in found

@@ -1,11 +1,15 @@
 """Standing work: jobs that come to be because something waits, or because it is time."""
 
+from datetime import timedelta
+
 from sqlalchemy import Connection, text
 
+from services.clock import today
 from services.jobs.truth import enqueue
-from services.rollups.state import zone_changed
+from services.rollups.state import zone_changed, zone_of
 
-MOVE, HOUSEKEEPING, REBUILD = "telemetry.move", "housekeeping", "rollups.rebuild"
+MOVE, HOUSEKEEPING, REBUILD, VERIFY = "telemetry.move", "housekeeping", "rollups.rebuild", "rollups.verify"
+VERIFIED_DAYS = 2
 
 
 def want_move(connection: Connection) -> int | None:
@@ -40,6 +44,26 @@ def want_housekeeping(connection: Connection) -> int | None:
         {"kind": HOUSEKEEPING},
     ).scalar_one()
     return enqueue(connection, HOUSEKEEPING, queue="default", dedupe_key=HOUSEKEEPING) if wanted else None
+
+
+def want_verify(connection: Connection) -> int | None:
+    """Once a day, today and the day before are compared with the stored operations, where anything was rolled up at all."""
+    wanted = connection.execute(
+        text(
+            """
+            select exists (select 1 from rollup_day)
+               and not exists (select 1 from jobs where dedupe_key = :kind and state in ('done', 'cancelled', 'dead')
+                               and finished_at > now() - interval '1 day')
+               and not exists (select 1 from jobs where dedupe_key = :kind and state in ('queued', 'retry', 'running'))
+            """
+        ),
+        {"kind": VERIFY},
+    ).scalar_one()
+    if not wanted:
+        return None
+    end = today(zone_of(connection)) + timedelta(days=1)
+    days = {"start": str(end - timedelta(days=VERIFIED_DAYS)), "end": str(end)}
+    return enqueue(connection, VERIFY, days, queue="default", dedupe_key=VERIFY)
 
 
 def want_zone(connection: Connection) -> int | None:

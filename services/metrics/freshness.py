@@ -14,7 +14,10 @@ from services.settings import settings
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Everything received before `as_of` is in the numbers. Counts are of telemetry received in the range."""
+    """Everything received before `as_of` is in the numbers. Counts are of telemetry received in the range.
+
+    Where days of the range kept the zone they were cut in when the reporting zone changed, it is `old_zone`, before `old_zone_before`.
+    """
 
     as_of: datetime
     complete: bool
@@ -27,6 +30,8 @@ class Trust:
     zone: str
     zone_wanted: str
     sample_arriving: bool
+    old_zone: str | None = None
+    old_zone_before: date | None = None
 
 
 def trust(start: date, end: date) -> Trust:
@@ -50,6 +55,7 @@ def trust(start: date, end: date) -> Trust:
             text("select sum(priced)::float / nullif(sum(n), 0) from rollup_day where day >= :start and day < :end"), days
         )
         sample = connection.execute(text("select value ->> 'state' from console_state where key = 'sample'")).scalar()
+        old_zone, old_zone_before = _old_zone(connection, start)
         return Trust(
             as_of=waiting.as_of,
             complete=waiting.waiting == 0,
@@ -62,7 +68,17 @@ def trust(start: date, end: date) -> Trust:
             zone=zone_of(connection).key,
             zone_wanted=settings().reporting_zone,
             sample_arriving=sample == "arriving",
+            old_zone=old_zone,
+            old_zone_before=old_zone_before,
         )
+
+
+def _old_zone(connection: Connection, start: date) -> tuple[str | None, date | None]:
+    """The zone of days that could not be cut anew, and the first day that was, when the range begins before that."""
+    told = connection.execute(text("select value from console_state where key = 'old_zone_days'")).scalar()
+    if told is None or start >= date.fromisoformat(told["before"]):
+        return None, None
+    return told["zone"], date.fromisoformat(told["before"])
 
 
 def as_of(connection: Connection) -> tuple[datetime, bool]:

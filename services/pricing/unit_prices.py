@@ -7,12 +7,20 @@ from functools import lru_cache
 from importlib.metadata import version
 
 from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
+from genai_prices.types import ModelInfo, ModelPrice, PriceVariant, TieredPrices
 
 from services.telemetry.inbox import UNKNOWN
 
 PICO_PER_TOKEN = 10**6  # USD per million tokens → pico-USD per token
 SOURCE = f"genai-prices {version('genai-prices')}"
+# How the list names what senders call the service tier: OpenAI and Google have tiers, batches are a way of processing everywhere, and
+# Anthropic's fast mode is a speed.
+CONTEXTS: dict[str, dict[str, str]] = {
+    "batch": {"processing": "batch"},
+    "flex": {"service_tier": "flex"},
+    "priority": {"service_tier": "priority"},
+    "fast": {"service_tier": "fast", "speed": "fast"},
+}
 
 Tiers = tuple[tuple[int, int], ...]  # (applies above this many input tokens, pico-USD per token); cliff: the whole request
 
@@ -32,18 +40,33 @@ class UnitPrices:
     request_pico: int
 
 
-def unit_prices(provider: str, model: str, at: datetime) -> UnitPrices | None:
-    """Prices of a call made at `at`, or None when nobody priced this model by the token."""
+def unit_prices(provider: str, model: str, at: datetime, service_tier: str = "") -> UnitPrices | None:
+    """Prices of a call made at `at`, or None when nobody priced this model by the token.
+
+    `service_tier` is one of CONTEXTS or ""; the standard price applies where the list has none for that tier at that time.
+    """
     known = _find(provider, model)
     if known is None:
         return None
-    return _read(provider, model, known.get_prices(at))
+    standard = known.get_prices(at)
+    if not _variants(known, service_tier):
+        return _read(provider, model, SOURCE, standard)
+    special = known.get_prices(at, CONTEXTS[service_tier])
+    return _read(provider, model, SOURCE if special == standard else f"{SOURCE}, {service_tier}", special)
 
 
-def is_dated(provider: str, model: str) -> bool:
-    """Whether the price of a model depends on the moment of the call."""
+def is_dated(provider: str, model: str, service_tier: str = "") -> bool:
+    """Whether the price of a model in a tier depends on the moment of the call."""
     known = _find(provider, model)
-    return known is not None and not isinstance(known.prices, ModelPrice)
+    if known is None:
+        return False
+    return not isinstance(known.prices, ModelPrice) or any(v.constraint is not None for v in _variants(known, service_tier))
+
+
+def _variants(known: ModelInfo, service_tier: str) -> list[PriceVariant]:
+    """The library ignores a context it has no variant for, so whether there is one must be asked."""
+    context = CONTEXTS.get(service_tier, {})
+    return [v for v in known.price_variants or () if context and v.when and v.when.items() <= context.items()]
 
 
 @lru_cache(maxsize=8_192)
@@ -56,7 +79,7 @@ def _find(provider: str, model: str) -> ModelInfo | None:
         return None
 
 
-def _read(provider: str, model: str, price: ModelPrice) -> UnitPrices | None:
+def _read(provider: str, model: str, source: str, price: ModelPrice) -> UnitPrices | None:
     if price.input_mtok is None and price.output_mtok is None:
         return None
     whole = _tiers(price.input_mtok)
@@ -64,7 +87,7 @@ def _read(provider: str, model: str, price: ModelPrice) -> UnitPrices | None:
     return UnitPrices(
         provider=provider,
         model=model,
-        source=SOURCE,
+        source=source,
         input=whole,
         cache_read=_tiers(price.cache_read_mtok) if price.cache_read_mtok is not None else whole,
         cache_write=_tiers(price.cache_write_mtok) if price.cache_write_mtok is not None else whole,

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from services.pricing.cost import Priced
 from services.pricing.unit_prices import UnitPrices
+from services.telemetry.series import OTHER
 
 
 def of(connection: Connection, priced: Priced, index: pd.Index) -> pd.Series:
@@ -16,6 +17,29 @@ def of(connection: Connection, priced: Priced, index: pd.Index) -> pd.Series:
     for prices, positions in priced.items():
         versions.iloc[positions] = _version(connection, prices)
     return versions
+
+
+def in_use(connection: Connection) -> pd.DataFrame:
+    """Every model that was called, the latest called first, with the price versions its calls were priced with, the latest first.
+
+    Columns: provider, model, last_operation_at, source, since (both missing where none of its calls was priced by us) and units: the kinds
+    of UnitPrices, as [[above this many input tokens, pico-USD per token], …], [] where free, and request_pico.
+    """
+    found = connection.execute(
+        text(
+            """
+            select s.provider, s.model, s.last_operation_at, v.source, v.created_at as since, v.units
+            from (
+                select provider, model, max(last_operation_at) as last_operation_at from series
+                where last_operation_at is not null and model <> :other group by 1, 2
+            ) s
+            left join price_versions v using (provider, model)
+            order by s.last_operation_at desc, s.provider, s.model, v.id desc
+            """
+        ),
+        {"other": OTHER},
+    )
+    return pd.DataFrame(found.all(), columns=list(found.keys()))
 
 
 def _version(connection: Connection, prices: UnitPrices) -> int:

@@ -12,8 +12,9 @@ from services.rollups.verify import verify
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the two commands."""
     verifying = commands.add_parser("verify", help="recompute days from the stored operations and compare them to the rollups")
-    verifying.add_argument("start", type=date.fromisoformat, help="first day, YYYY-MM-DD, in the reporting zone")
-    verifying.add_argument("end", type=date.fromisoformat, help="day after the last")
+    first = "first day, YYYY-MM-DD, in the reporting zone; without a range everything that can be checked"
+    verifying.add_argument("start", type=date.fromisoformat, nargs="?", help=first)
+    verifying.add_argument("end", type=date.fromisoformat, nargs="?", help="day after the last")
     verifying.set_defaults(run=_verify)
     rebuilding = commands.add_parser("rebuild", help="make the rollups of days again from the stored operations")
     rebuilding.add_argument("start", type=date.fromisoformat, nargs="?", help="first day; without a range everything, in REPORTING_ZONE")

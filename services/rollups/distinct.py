@@ -18,6 +18,11 @@ def key_hash(key: str) -> int:
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
+def session_hash(source: str, session_key: str) -> int:
+    """A session's key belongs to its source: two apps may both have a session "1"."""
+    return key_hash(f"{source}\0{session_key}")
+
+
 def merge(connection: Connection, operations: pd.DataFrame) -> None:
     """Add the users and sessions of operations (columns day, series_id, source, user_key, session_key)."""
     users = operations[["day", "series_id"]].assign(kind="user", key=operations["user_key"])
@@ -63,7 +68,39 @@ def add_keys(connection: Connection, keys: pd.DataFrame) -> None:
     ).all()
     connection.execute(text("truncate new_keys"))
     if added:
-        _add_bits(connection, pd.DataFrame(added, columns=["day", "series_id", "kind", "key_hash"]))
+        day, series_id, kind, hashed = zip(*added, strict=True)  # a frame of the rows themselves takes ten times as long
+        _add_bits(connection, pd.DataFrame({"day": day, "series_id": series_id, "kind": kind, "key_hash": hashed}))
+
+
+RENAME = """
+update rollup_distinct_key k set key_hash = n.new_hash from new_names n join series s on s.source = n.source
+where k.series_id = s.id and k.kind = n.kind and k.key_hash = n.old_hash
+returning k.day, k.series_id, k.kind
+"""
+
+
+def rename(connection: Connection, names: pd.DataFrame) -> int:
+    """Know keys by another hash from now on, on every day: columns source, kind, old_hash, new_hash; how many key rows. Counts stay."""
+    columns = "source text, kind text, old_hash bigint, new_hash bigint"
+    connection.execute(text(f"create temp table if not exists new_names ({columns}) on commit delete rows"))
+    copy_rows(connection, "new_names", names[["source", "kind", "old_hash", "new_hash"]])
+    renamed = connection.execute(text(RENAME)).all()
+    connection.execute(text("truncate new_names"))
+    cells = pd.DataFrame(renamed, columns=["day", "series_id", "kind"]).drop_duplicates()
+    for _, of_day in cells.groupby("day"):  # the keys of one busy day at a time fit into memory
+        _bits_again(connection, of_day)
+    return len(renamed)
+
+
+def _bits_again(connection: Connection, cells: pd.DataFrame) -> None:
+    """Count cells (columns day, series_id, kind) again from their keys."""
+    connection.execute(text("create temp table if not exists left_kinds (day date, series_id integer, kind text) on commit delete rows"))
+    copy_rows(connection, "left_kinds", cells)
+    rows = connection.execute(text("select k.* from rollup_distinct_key k join left_kinds using (day, series_id, kind)")).all()
+    where = "(d.day, d.series_id, d.kind) = (l.day, l.series_id, l.kind)"
+    connection.execute(text(f"delete from rollup_distinct d using left_kinds l where {where}"))  # noqa: S608 - a constant
+    connection.execute(text("truncate left_kinds"))
+    _add_bits(connection, pd.DataFrame(rows, columns=["day", "series_id", "kind", "key_hash"]))
 
 
 def _add_bits(connection: Connection, added: pd.DataFrame) -> None:

@@ -1,16 +1,21 @@
 """Verify: compute every cell of a range again from the stored operations, in SQL, and compare to the unit."""
 
 import json
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
-from services.clock import FINE_REACH, day_start, utc_now
+from services.clock import FINE_REACH, day_start, today, utc_now
 from services.db import transaction
+from services.errors import BadInput
+from services.rollups import kept
 from services.rollups.cells import COUNTS, KEYS, SUMS
 from services.rollups.state import lock, zone_of
 
 EXAMPLES = 20
+AT_ONCE = timedelta(days=7)  # moves wait while days are compared, so not for longer than these take
 EXPECTED = {
     "n": "count(*)",
     "errors": "count(error_type)",
@@ -22,35 +27,54 @@ EXPECTED = {
 } | {column: f"sum({column})" for column in SUMS}
 # The L1 distance from nothing is the number of values in a histogram.
 IN_HISTOGRAM = "coalesce({name} <+> array_fill(0, array[668])::vector, 0)"
+# The days are told beside the instants so that no other partitions are opened.
+STORED = "started_at >= :start and started_at < :end and day >= :first_stored and day <= :last_stored"
+OLDEST = """
+select least((select min(day) from rollup_day), (select min(day) from rollup_session_day), (select min(day) - 1 from operations))
+"""
 
 
-def verify(start: date, end: date) -> dict[str, object]:
-    """Compare days [start, end) of the reporting zone; the result is kept for the Health page.
+@dataclass(slots=True)
+class Findings:
+    """What was found so far; differences are (table, bucket, series, column, rolled up, from raw)."""
 
-    Returns checked cells, differences, and up to 20 examples of (table, bucket, series, column, rolled up, from raw).
+    cells: int = 0
+    differences: int = 0
+    examples: list[object] = field(default_factory=list)
+    not_checked: int = 0
+    checked_from: date | None = None
+
+    def add(self, checked: int, differences: list[object]) -> None:
+        self.cells += checked
+        self.differences += len(differences)
+        self.examples += differences[: EXAMPLES - len(self.examples)]
+
+
+def verify(start: date | None = None, end: date | None = None) -> dict[str, object]:
+    """Compare days [start, end) of the reporting zone, or without a range all that can be; the result is kept for the Health page.
+
+    Returns checked cells, differences, up to 20 examples of (table, bucket, series, column, rolled up, from raw), and how many days
+    were `not_checked` because their operations are no longer all stored, with the first day that was. Raises BadInput for half a range.
     """
+    if (start is None) != (end is None):
+        raise BadInput("Give the first day to verify and the day after the last, or neither for everything.")
+    if start is None or end is None:
+        start, end = _everything()
+    found = Findings()
+    for days in range(0, (end - start).days, AT_ONCE.days):
+        first = start + timedelta(days=days)
+        _compare(first, min(first + AT_ONCE, end), found)
+    result: dict[str, object] = {
+        "start": str(start),
+        "end": str(end),
+        "verified_at": utc_now().isoformat(),
+        "cells": found.cells,
+        "differences": found.differences,
+        "examples": found.examples,
+        "not_checked": found.not_checked,
+        "checked_from": found.checked_from and str(found.checked_from),
+    }
     with transaction() as connection:
-        lock(connection, wait=True)
-        zone = zone_of(connection)
-        bounds = {"start": day_start(start, zone), "end": day_start(end, zone), "first": start, "last": end, "zone": zone.key}
-        fine = bounds | {"start": max(day_start(start, zone), _whole_hour(utc_now() - FINE_REACH))}
-        day = "(started_at at time zone :zone)::date"
-        quarter = "date_bin('15 minutes', started_at, timestamptz '2000-01-01 00:00:00+00')"
-        found = [
-            _cells(connection, "rollup_day", day, bounds),
-            _cells(connection, "rollup_15m", quarter, fine),
-            _errors(connection, day, bounds),
-            _distinct(connection, day, bounds),
-        ]
-        differences = [difference for _, some in found for difference in some]
-        result: dict[str, object] = {
-            "start": str(start),
-            "end": str(end),
-            "verified_at": utc_now().isoformat(),
-            "cells": sum(checked for checked, _ in found),
-            "differences": len(differences),
-            "examples": differences[:EXAMPLES],
-        }
         connection.execute(
             text(
                 "insert into console_state (key, value) values ('verify', cast(:value as jsonb))"
@@ -58,7 +82,41 @@ def verify(start: date, end: date) -> dict[str, object]:
             ),
             {"value": json.dumps(result, default=str)},
         )
-        return result
+    return result
+
+
+def _everything() -> tuple[date, date]:
+    """From the first day that can be checked to tomorrow, where the operations of senders whose clocks are ahead may lie."""
+    with transaction() as connection:
+        zone = zone_of(connection)
+        end = today(zone) + timedelta(days=2)
+        return kept.first_day(connection, zone) or connection.execute(text(OLDEST)).scalar() or end, end
+
+
+def _compare(start: date, end: date, found: Findings) -> None:
+    """Add what is found in the days [start, end), as far as their operations are all stored."""
+    with transaction() as connection:
+        lock(connection, wait=True)
+        zone = zone_of(connection)
+        first = max(start, kept.first_day(connection, zone) or start)
+        found.not_checked += (min(first, end) - start).days
+        if first >= end:
+            return
+        found.checked_from = found.checked_from or first
+        bounds = _bounds(first, end, zone)
+        fine = bounds | {"start": max(day_start(first, zone), _whole_hour(utc_now() - FINE_REACH))}
+        day = "(started_at at time zone :zone)::date"
+        quarter = "date_bin('15 minutes', started_at, timestamptz '2000-01-01 00:00:00+00')"
+        found.add(*_cells(connection, "rollup_day", day, bounds))
+        found.add(*_cells(connection, "rollup_15m", quarter, fine))
+        found.add(*_errors(connection, day, bounds))
+        found.add(*_distinct(connection, day, bounds))
+
+
+def _bounds(first: date, last: date, zone: ZoneInfo) -> dict[str, object]:
+    start, end = day_start(first, zone), day_start(last, zone)
+    stored = {"first_stored": start.astimezone(UTC).date(), "last_stored": end.astimezone(UTC).date()}
+    return {"start": start, "end": end, "first": first, "last": last, "zone": zone.key} | stored
 
 
 def _whole_hour(moment: datetime) -> datetime:
@@ -74,7 +132,7 @@ def _cells(connection: Connection, table: str, bucket: str, bounds: dict[str, ob
     statement = f"""
         with raw as (
             select {bucket} as {key}, series_id, {", ".join(f"{EXPECTED[c]} as {c}" for c in columns)}
-            from operations where started_at >= :start and started_at < :end group by 1, 2
+            from operations where {STORED} group by 1, 2
         ), cells as (
             select {key}, series_id, {", ".join(columns)},
                    {IN_HISTOGRAM.format(name="latency_hist")} as latency_in_hist, {IN_HISTOGRAM.format(name="ttft_hist")} as ttft_in_hist
@@ -99,7 +157,7 @@ def _errors(connection: Connection, day: str, bounds: dict[str, object]) -> tupl
     statement = f"""
         with raw as (
             select {day} as day, series_id, error_type, count(*) as n from operations
-            where started_at >= :start and started_at < :end and error_type is not null group by 1, 2, 3
+            where {STORED} and error_type is not null group by 1, 2, 3
         ), cells as (select * from rollup_error where day >= :first and day < :last)
         select day, series_id, error_type, cells.n as cell, raw.n as raw from raw full join cells using (day, series_id, error_type)
     """  # noqa: S608 - constant names only
@@ -111,10 +169,10 @@ def _distinct(connection: Connection, day: str, bounds: dict[str, object]) -> tu
     statement = f"""
         with raw as (
             select {day} as day, series_id, 'user' as kind, count(distinct user_key) as n from operations
-            where started_at >= :start and started_at < :end and user_key is not null group by 1, 2
+            where {STORED} and user_key is not null group by 1, 2
             union all
             select {day}, series_id, 'session', count(distinct session_key) from operations
-            where started_at >= :start and started_at < :end and session_key is not null group by 1, 2
+            where {STORED} and session_key is not null group by 1, 2
             union all
             select day, series_id, 'session_user', count(distinct user_key) from session_contributions
             where day >= :first and day < :last and user_key is not null group by 1, 2

@@ -38,7 +38,7 @@ class Moved:
     duplicates: int
 
 
-def move_once(limit_rows: int = 100_000) -> Moved:
+def move_once(limit_rows: int = 40_000) -> Moved:
     """Move the oldest batches of the inbox, about `limit_rows` records; Moved(0, 0, 0) when it is empty or another move runs."""
     with transaction() as connection:
         if not lock(connection, wait=False):

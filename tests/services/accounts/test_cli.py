@@ -8,7 +8,7 @@ import pytest
 
 from services.accounts import accounts, cli, keys, links, sign_ins
 from services.db import transaction
-from services.errors import BadInput
+from services.errors import BadInput, Unauthenticated
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -35,6 +35,21 @@ def test_it_creates_lists_and_revokes_keys(capsys: pytest.CaptureFixture[str]) -
     assert shown.split("_")[2] not in listed
     assert run("keys", "revoke", "tutor") == 0
     assert capsys.readouterr().out == "The key 'tutor' is revoked.\n"
+
+
+def test_it_limits_and_rotates_a_key(capsys: pytest.CaptureFixture[str]) -> None:
+    run("keys", "create", "--name", "tutor", "--scope", "telemetry", "--rate", "70")
+    old = capsys.readouterr().out.strip()
+    assert run("keys", "rotate", "tutor", "--grace-hours", "0") == 0
+    new = capsys.readouterr().out.strip()
+    with transaction() as connection:
+        assert keys.verify(connection, new, "telemetry").rate_per_minute == 70
+        with pytest.raises(Unauthenticated):
+            keys.verify(connection, old, "telemetry")
+    run("keys", "list")
+    header, listed = capsys.readouterr().out.splitlines()
+    assert "old secret until" in header
+    assert listed[header.index("limit/min") :].split()[0] == "70"
 
 
 def test_it_creates_a_user_with_a_link_and_makes_more_links(capsys: pytest.CaptureFixture[str]) -> None:
