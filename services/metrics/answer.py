@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, cast
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, text
 
@@ -16,6 +17,7 @@ from services.metrics.catalogue import DIMENSIONS, MEASURES, Measure
 from services.metrics.freshness import as_of, zone_of
 from services.metrics.ranges import FINE, Period, resolve
 from services.metrics.sums import Split, Where, distinct_counts, operation_sums, session_sums
+from services.metrics.table import Column, Table, join
 
 MOST_ROWS = 200_000
 Compare = bool | Literal["day", "week"]
@@ -95,16 +97,24 @@ def _splits(dimension: str, measure: Measure) -> bool:
 
 def _measure(connection: Connection, chosen: Sequence[Measure], split: Split) -> tuple[pd.DataFrame, float | None, tuple[str, ...]]:
     """The measures of one period, the share of its operations that are priced, and notes."""
-    keys = (["bucket"] if split.period.interval else []) + list(split.by)
     by_day, notes = _known_by_day(chosen, split)
     parts, more = _parts(connection, [m for m in chosen if m.family == "operation"], by_day, split)
-    sums = _grid(parts, split.period, keys)
+    sums = _grid(parts, split.period, split.by)
     if any("minutes" in measure.needs for measure in chosen):
-        sums["minutes"] = _minutes(sums, split.period)
-    frame = sums[keys].copy()
-    for measure in chosen:
-        frame[measure.name] = _value(measure, sums) if measure.family == "operation" or measure in by_day else None
-    return frame, _share(sums) if "priced" in sums else None, notes + more
+        sums.columns["minutes"] = _minutes(sums, split.period)
+    columns = _keys(sums, split) | {
+        m.name: _value(m, sums) if m.family == "operation" or m in by_day else [None] * len(sums) for m in chosen
+    }
+    return pd.DataFrame(columns, index=range(len(sums))), _share(sums) if "priced" in sums else None, notes + more
+
+
+def _keys(sums: Table, split: Split) -> dict[str, object]:
+    """The columns that name a row."""
+    by_column = list(zip(*sums.keys, strict=True)) or [()] * (bool(split.period.interval) + len(split.by))
+    named: dict[str, object] = {}
+    if split.period.interval:
+        named["bucket"] = split.period.index().take(np.asarray(by_column.pop(0), dtype=np.intp))
+    return named | {name: pd.array(column, dtype="str") for name, column in zip(split.by, by_column, strict=True)}
 
 
 def _known_by_day(chosen: Sequence[Measure], split: Split) -> tuple[list[Measure], tuple[str, ...]]:
@@ -125,9 +135,9 @@ def _known_by_day(chosen: Sequence[Measure], split: Split) -> tuple[list[Measure
 
 def _parts(
     connection: Connection, of_operations: Sequence[Measure], by_day: Sequence[Measure], split: Split
-) -> tuple[list[pd.DataFrame], tuple[str, ...]]:
+) -> tuple[list[Table], tuple[str, ...]]:
     """The sums from each kind of rollup that is needed."""
-    parts: list[pd.DataFrame] = []
+    parts: list[Table] = []
     estimated = False
     daily = replace(split, period=replace(split.period, fine=False))
     if of_operations or not by_day:
@@ -143,50 +153,42 @@ def _parts(
     return parts, ("Distinct counts of this range are estimates (about 2 % off).",) if estimated else ()
 
 
-def _grid(parts: list[pd.DataFrame], period: Period, keys: list[str]) -> pd.DataFrame:
+def _grid(parts: list[Table], period: Period, by: Sequence[str]) -> Table:
     """All parts side by side on their keys, with a row for every bucket even where nothing happened."""
-    if not keys:
-        return pd.concat(parts, axis=1).pipe(lambda sums: sums.loc[:, ~sums.columns.duplicated()])
-    sums = parts[0]
-    for part in parts[1:]:
-        sums = sums.merge(part, on=keys, how="outer")
     if not period.interval:
-        return sums.sort_values(keys, ignore_index=True)
-    buckets = pd.DataFrame({"bucket": pd.DatetimeIndex(period.buckets())})
-    groups = sums[keys[1:]].drop_duplicates()
-    if len(buckets) * max(len(groups), 1) > MOST_ROWS:
+        return join(parts)
+    groups = dict.fromkeys(key[1:] for part in parts for key in part.keys) if by else {(): None}
+    if len(period.buckets()) * max(len(groups), 1) > MOST_ROWS:
         raise BadInput(f"The answer would have more than {MOST_ROWS} rows: split by less, or choose a longer interval.")
-    full = buckets.merge(groups, how="cross") if keys[1:] else buckets
-    return full.merge(sums.astype({"bucket": full["bucket"].dtype}), on=keys, how="left")
+    return join(parts, ((place, *group) for place in range(len(period.buckets())) for group in groups))
 
 
-def _minutes(sums: pd.DataFrame, period: Period) -> pd.Series:
+def _minutes(sums: Table, period: Period) -> Column:
     """Minutes that each row stands for."""
     now = utc_now()
     if not period.interval:
-        return pd.Series(_minutes_of(period), index=sums.index)
-    return sums["bucket"].map({bucket: period.minutes(bucket, now) for bucket in period.buckets()})
+        return [max((min(period.end, now) - period.start).total_seconds() / 60, 0.0)] * len(sums)
+    minutes = [period.minutes(bucket, now) for bucket in period.buckets()]
+    return [minutes[cast(int, key[0])] for key in sums.keys]
 
 
-def _minutes_of(period: Period) -> float:
-    return max((min(period.end, utc_now()) - period.start).total_seconds() / 60, 0.0)
+def _share(sums: Table) -> float | None:
+    operations = sums.total("n")
+    return sums.total("priced") / operations if operations else None
 
 
-def _share(sums: pd.DataFrame) -> float | None:
-    operations = float(pd.to_numeric(sums["n"]).sum())
-    return float(pd.to_numeric(sums["priced"]).sum()) / operations if operations else None
-
-
-def _value(measure: Measure, sums: pd.DataFrame) -> pd.Series:
+def _value(measure: Measure, sums: Table) -> object:
     """The measure of each row; nothing happened is 0 where that is known, otherwise unknown."""
     value = measure.compute(sums)
     if measure.empty is None:
-        return value
+        return value if isinstance(value, np.ndarray) else pd.Series(value, dtype=object)
     happened = {"operation": "n", "session": "session_n", "distinct": measure.needs[0]}[measure.family]
-    nothing = pd.to_numeric(sums[happened]).fillna(0) == 0 if happened in sums else value.isna()
+    nothing = np.nan_to_num(sums.number(happened)) == 0 if happened in sums else np.array([v is None for v in value], dtype=bool)
     if measure.unit == "usd":
-        return value.where(~nothing, Decimal(0))
-    return pd.to_numeric(value).astype("Float64" if measure.name == "throughput" else "Int64").mask(nothing, 0)
+        return pd.Series([Decimal(0) if empty else v for v, empty in zip(value, nothing, strict=True)], dtype=object)
+    if measure.name == "throughput":
+        return pd.array(np.where(nothing, 0.0, np.asarray(value, dtype=np.float64)), dtype="Float64")
+    return pd.array([0 if empty else v for v, empty in zip(value, nothing, strict=True)], dtype="Int64")
 
 
 def _beside(frame: pd.DataFrame, before: pd.DataFrame, by: list[str], measures: list[str], periods: tuple[Period, Period]) -> pd.DataFrame:

@@ -6,12 +6,13 @@ from decimal import Decimal
 from typing import Literal
 
 import numpy as np
-import pandas as pd
+
+from services.metrics.table import Column, Table
 
 Family = Literal["operation", "session", "distinct"]
 Unit = Literal["count", "share", "usd", "ms", "tokens", "per_min", "rating", "s"]
 Better = Literal["up", "down"] | None
-Compute = Callable[[pd.DataFrame], pd.Series]
+Compute = Callable[[Table], Column]
 
 NANO = Decimal(10) ** 9
 
@@ -46,38 +47,33 @@ def _sum(column: str) -> Compute:
 
 def _ratio(part: str, whole: str, scale: float = 1.0) -> Compute:
     """part / whole, unknown where the whole is nothing or the part was never told."""
-    return lambda sums: _float(sums[part]) / _float(sums[whole]).where(_float(sums[whole]) > 0) * scale
+
+    def compute(sums: Table) -> Column:
+        over = sums.number(whole)
+        return sums.number(part) / np.where(over > 0, over, np.nan) * scale
+
+    return compute
 
 
-def _float(values: pd.Series) -> pd.Series:
-    return pd.to_numeric(values, errors="coerce").astype("float64")
-
-
-def _dollars(sums: pd.DataFrame) -> pd.Series:
+def _dollars(sums: Table) -> Column:
     """Decimal USD; None where operations ran and none of them could be priced."""
-    return pd.Series([None if pd.isna(nano) else Decimal(int(nano)) / NANO for nano in sums["cost_nano"]], index=sums.index, dtype=object)
+    return [None if nano is None else Decimal(nano) / NANO for nano in sums["cost_nano"]]
 
 
-def _dollars_per_operation(sums: pd.DataFrame) -> pd.Series:
+def _dollars_per_operation(sums: Table) -> Column:
     """Decimal USD over the operations that have a price."""
-    return pd.Series(
-        [
-            None if pd.isna(nano) or not priced else Decimal(int(nano)) / NANO / int(priced)
-            for nano, priced in zip(sums["cost_nano"], sums["priced"], strict=True)
-        ],
-        index=sums.index,
-        dtype=object,
-    )
+    pairs = zip(sums["cost_nano"], sums["priced"], strict=True)
+    return [None if nano is None or not priced else Decimal(nano) / NANO / priced for nano, priced in pairs]
 
 
-def _unpriced(sums: pd.DataFrame) -> pd.Series:
-    return sums["n"] - sums["priced"]
+def _unpriced(sums: Table) -> Column:
+    return [None if n is None else n - (priced or 0) for n, priced in zip(sums["n"], sums["priced"], strict=True)]
 
 
-def _total_tokens(sums: pd.DataFrame) -> pd.Series:
+def _total_tokens(sums: Table) -> Column:
     """Input plus output; unknown only where neither was told."""
-    both = sums[["input_tokens", "output_tokens"]].astype("float64")
-    return both.sum(axis=1, min_count=1)
+    pairs = zip(sums["input_tokens"], sums["output_tokens"], strict=True)
+    return [None if sent is None and got is None else (sent or 0) + (got or 0) for sent, got in pairs]
 
 
 def _quantile(histogram: str, share: float) -> Compute:

@@ -52,6 +52,10 @@ class Period:
         """Start of each bucket in the zone, in order; the first may begin before the period where a week or month does."""
         return _buckets(self)
 
+    def index(self) -> pd.DatetimeIndex:
+        """The same as an index."""
+        return _index(self)
+
     def minutes(self, bucket: pd.Timestamp, now: datetime) -> float:
         """Minutes of a bucket that lie inside the period and are over: the current one is not diluted by its future."""
         begin: datetime = bucket.to_pydatetime()
@@ -83,6 +87,11 @@ def _buckets(period: Period) -> tuple[pd.Timestamp, ...]:
     days = pd.date_range(period.first_day, period.end_day - timedelta(days=1), freq="D")
     starts = sorted({_period_day(day.date(), period.interval) for day in days})
     return tuple(pd.Timestamp(day_start(day, period.zone)).tz_convert(period.zone) for day in starts)
+
+
+@lru_cache(maxsize=256)
+def _index(period: Period) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(_buckets(period))
 
 
 def resolve(
