@@ -29,6 +29,7 @@ page = st.navigation(
         st.Page(PAGES / "performance.py", title="Performance", icon=":material/speed:"),
         st.Page(PAGES / "sessions.py", title="Sessions", icon=":material/forum:"),
         st.Page(PAGES / "telemetry.py", title="Telemetry", icon=":material/sensors:"),
+        st.Page(PAGES / "prices.py", title="Prices", icon=":material/sell:"),
     ],
     position="top",
 )

@@ -1,5 +1,6 @@
 """The engine, created on first use in each process and never shared across a fork."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +8,14 @@ from functools import lru_cache
 from threading import Lock
 
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from services.errors import Unavailable
 from services.settings import settings
 
+DISK_FULL = "53100"
+_LOG = logging.getLogger(__name__)
 _FIRST_USE = Lock()
 
 
@@ -47,12 +50,21 @@ def transaction() -> Iterator[Connection]:
     try:
         with engine().begin() as connection:
             yield connection
-    except (OperationalError, PoolTimeout) as error:
-        raise Unavailable("The database does not answer.", retry_after_s=5) from error
+    except (OperationalError, InternalError, PoolTimeout) as error:
+        raise Unavailable(_trouble(error), retry_after_s=5) from error
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
         raise Unavailable("The database went away.", retry_after_s=5) from error
+
+
+def _trouble(error: Exception) -> str:
+    """What is wrong with the database, in words for a sender; trouble of its own goes to the log in full, an operator must see to it."""
+    state = str(getattr(getattr(error, "orig", None), "pgcode", None) or "")
+    if state.startswith(("53", "58", "XX")):  # insufficient resources, system error, internal error
+        _LOG.error("the database is in trouble: %s", error)
+        return "The database has no room left." if state == DISK_FULL else "The database cannot take this at present."
+    return "The database does not answer."
 
 
 def _leave_parents_connections_alone() -> None:

@@ -4,7 +4,7 @@ Under the writers' lock. Only what a cost touches moves: `cost_nano` and `priced
 even where other operations of that cell are no longer stored.
 """
 
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -24,12 +24,13 @@ CELLS = {
     "rollup_day": ("day", "(started_at at time zone :zone)::date"),
     "rollup_15m": ("bucket", "date_bin('15 minutes', started_at, timestamptz '2000-01-01 00:00:00+00')"),
 }
-# What was withdrawn, filled in or priced again since keeps what it has now.
+# What was withdrawn, filled in or priced again since keeps what it has now; so does what can no longer be corrected.
 UNDO = """
 insert into new_costs
 select o.day, o.id, o.started_at, o.series_id, c.after_nano, c.after_version, c.before_nano, c.before_version
 from repricing_changes c join operations o on o.day = c.day and o.id = c.id
 where c.repricing_id = :repricing and c.day = :day and o.day = :day
+  and o.started_at >= coalesce(:since, timestamptz '-infinity')
   and o.cost_nano is not distinct from c.after_nano and o.price_version is not distinct from c.after_version
 """
 
@@ -45,9 +46,9 @@ def note(connection: Connection, changes: pd.DataFrame) -> None:
     copy_rows(connection, "new_costs", changes[list(COLUMNS)])
 
 
-def note_undo(connection: Connection, repricing: int, day: date) -> None:
-    """Add the way back of what a re-pricing changed on a partition day."""
-    connection.execute(text(UNDO), {"repricing": repricing, "day": day})
+def note_undo(connection: Connection, repricing: int, day: date, since: datetime | None) -> None:
+    """Add the way back of what a re-pricing changed on a partition day, for calls from `since` on."""
+    connection.execute(text(UNDO), {"repricing": repricing, "day": day, "since": since})
 
 
 def keep(connection: Connection, repricing: int) -> None:

@@ -18,6 +18,7 @@ from services.jobs import enqueue
 from services.pricing import corrections, overrides, stored, versions
 from services.pricing.cost import Priced, price
 from services.pricing.overrides import Override
+from services.rollups import kept
 from services.rollups.cells import local_days
 from services.rollups.state import lock, note_move, zone_of
 
@@ -71,7 +72,7 @@ def preview(
     zone = zone_of(connection)
     prices = [*overrides.load(connection), *([candidate] if candidate else [])]
     sums = []
-    for calls in stored.chunks(connection, stored.span(first_day, last_day_exclusive, zone, provider, model)):
+    for calls in stored.chunks(connection, stored.span(connection, first_day, last_day_exclusive, provider, model)):
         after, _ = _again(calls, prices)
         before = calls["cost_nano"]
         days = local_days(calls["started_at"], zone)
@@ -89,13 +90,11 @@ def preview(
 
 
 def gone(connection: Connection, first_day: date, last_day_exclusive: date) -> list[date]:
-    """Days of a range that have numbers but no longer all of their operations: what was deleted cannot be priced again."""
+    """Days of a range that have numbers but no longer all of their operations, in the zone of now: they cannot be priced again."""
+    first = kept.first_day(connection, zone_of(connection))
     days = connection.execute(
-        text(
-            "select distinct c.day from rollup_day c, rollup_state st where c.day >= :first and c.day < :end"
-            " and c.day::timestamp at time zone st.zone < st.raw_from::timestamp at time zone 'UTC' order by 1"
-        ),
-        {"first": first_day, "end": last_day_exclusive},
+        text("select distinct day from rollup_day where day >= :first and day < least(:end, :kept) order by 1"),
+        {"first": first_day, "end": last_day_exclusive, "kept": first or date.min},
     )
     return list(days.scalars())
 
@@ -111,7 +110,7 @@ def request(
     actor: str,
 ) -> int:
     """Save the candidate, if any, and let a job re-price days [first_day, last_day_exclusive); the re-pricing's id. Raises BadInput."""
-    asked = stored.span(first_day, last_day_exclusive, zone_of(connection), provider, model)
+    asked = stored.span(connection, first_day, last_day_exclusive, provider, model)
     saved = overrides.save(connection, candidate, actor) if candidate else None
     values = {
         "first_day": first_day,
@@ -147,9 +146,7 @@ def apply(repricing_id: int, report: Report, stopping: Callable[[], bool]) -> Re
     """Re-price, one transaction a partition day; days that are done are skipped, so whoever continues finishes. Raises NotFound."""
     with transaction() as connection:
         known = get(connection, repricing_id)
-        end = known.last_day + timedelta(days=1)
-        asked = stored.span(known.first_day, end, zone_of(connection), known.provider, known.model)
-        days = stored.stored_days(connection, asked)
+        days = sorted(set(kept.stored_days(connection)) & set(_asked(connection, known).partition_days))
     for done, day in enumerate(days):
         if stopping():
             return {"repricing": repricing_id, "days": done, "of": len(days), "stopped": True}
@@ -157,13 +154,13 @@ def apply(repricing_id: int, report: Report, stopping: Callable[[], bool]) -> Re
             lock(connection, wait=True)
             if get(connection, repricing_id, for_update=True).state != "waiting":
                 break
-            _apply_day(connection, repricing_id, asked, day)
+            _apply_day(connection, known, day)
         report(done + 1, len(days), str(day))
     with transaction() as connection:
         if get(connection, repricing_id, for_update=True).state == "waiting":
             _set_state(connection, repricing_id, "applied")
         known = get(connection, repricing_id)
-        missing = _runs(gone(connection, known.first_day, end))
+        missing = stored.in_words(gone(connection, known.first_day, known.last_day + timedelta(days=1)))
     return {
         "repricing": repricing_id,
         "state": known.state,
@@ -176,7 +173,10 @@ def apply(repricing_id: int, report: Report, stopping: Callable[[], bool]) -> Re
 
 
 def reverse(repricing_id: int, report: Report, stopping: Callable[[], bool]) -> Result:
-    """Take a re-pricing back, one transaction a partition day; calls that were changed again since keep what they have. Raises NotFound."""
+    """Take a re-pricing back, one transaction a partition day; calls that were changed again since keep what they have.
+
+    The result counts calls that got their cost back and those `left`, by this attempt. Raises NotFound.
+    """
     with transaction() as connection:
         get(connection, repricing_id)
         days = list(
@@ -184,7 +184,7 @@ def reverse(repricing_id: int, report: Report, stopping: Callable[[], bool]) -> 
                 text("select day from repricing_days where repricing_id = :id and not reversed order by day"), {"id": repricing_id}
             ).scalars()
         )
-    restored = 0
+    restored = left = 0
     for done, day in enumerate(days):
         if stopping():
             return {"repricing": repricing_id, "days": done, "of": len(days), "stopped": True}
@@ -192,13 +192,14 @@ def reverse(repricing_id: int, report: Report, stopping: Callable[[], bool]) -> 
             lock(connection, wait=True)
             if get(connection, repricing_id, for_update=True).state != "reversing":
                 break
-            restored += _reverse_day(connection, repricing_id, day)
+            back, changed = _reverse_day(connection, repricing_id, day)
+            restored, left = restored + back, left + changed - back
         report(done + 1, len(days), str(day))
     with transaction() as connection:
         if get(connection, repricing_id, for_update=True).state == "reversing":
             _set_state(connection, repricing_id, "reversed")
         state = get(connection, repricing_id).state
-    return {"repricing": repricing_id, "state": state, "days": len(days), "restored": restored}
+    return {"repricing": repricing_id, "state": state, "days": len(days), "restored": restored, "left": left}
 
 
 def listing(connection: Connection) -> list[Repricing]:
@@ -216,14 +217,18 @@ def get(connection: Connection, repricing_id: int, *, for_update: bool = False) 
     return Repricing(**row)
 
 
-def _apply_day(connection: Connection, repricing_id: int, asked: stored.Span, day: date) -> None:
-    values = {"id": repricing_id, "day": day}
+def _asked(connection: Connection, known: Repricing) -> stored.Span:
+    return stored.span(connection, known.first_day, known.last_day + timedelta(days=1), known.provider, known.model)
+
+
+def _apply_day(connection: Connection, known: Repricing, day: date) -> None:
+    values = {"id": known.id, "day": day}
     new = "insert into repricing_days (repricing_id, day) values (:id, :day) on conflict do nothing"
     if not connection.execute(text(new), values).rowcount:
         return
     corrections.begin(connection)
     prices = overrides.load(connection)
-    for calls in stored.chunks(connection, asked, day):
+    for calls in stored.chunks(connection, _asked(connection, known), day):
         after, priced = _again(calls, prices)
         changed = _differ(calls["cost_nano"], after)
         here = {key: positions[changed.to_numpy()[positions]] for key, positions in priced.items()}
@@ -231,29 +236,32 @@ def _apply_day(connection: Connection, repricing_id: int, asked: stored.Span, da
         told = {"cost_nano": "before_nano", "price_version": "before_version"}
         changes = calls.rename(columns=told).assign(after_nano=after, after_version=version)[changed]
         corrections.note(connection, changes)
-    corrections.keep(connection, repricing_id)
+    corrections.keep(connection, known.id)
     changed_n, before, after_nano = corrections.carry_out(connection, day, zone_of(connection))
     connection.execute(
         text(
             "update repricings set operations = operations + :n, before_nano = before_nano + :before, after_nano = after_nano + :after"
             " where id = :id"
         ),
-        {"id": repricing_id, "n": changed_n, "before": before, "after": after_nano},
+        {"id": known.id, "n": changed_n, "before": before, "after": after_nano},
     )
     note_move(connection)
 
 
-def _reverse_day(connection: Connection, repricing_id: int, day: date) -> int:
-    """How many calls got their cost back."""
+def _reverse_day(connection: Connection, repricing_id: int, day: date) -> tuple[int, int]:
+    """How many calls got their cost back, of how many."""
     values = {"id": repricing_id, "day": day}
     due = "update repricing_days set reversed = true where repricing_id = :id and day = :day and not reversed"
     if not connection.execute(text(due), values).rowcount:
-        return 0
+        return 0, 0
     corrections.begin(connection)
-    corrections.note_undo(connection, repricing_id, day)
+    corrections.note_undo(connection, repricing_id, day, stored.since(connection))
     restored, _, _ = corrections.carry_out(connection, day, zone_of(connection))
     note_move(connection)
-    return restored
+    changed = connection.execute(
+        text("select count(*) from repricing_changes where repricing_id = :id and day = :day"), values
+    ).scalar_one()
+    return restored, int(changed)
 
 
 def _again(calls: pd.DataFrame, prices: Sequence[Override]) -> tuple[pd.Series, Priced]:
@@ -271,17 +279,6 @@ def _by(each: pd.DataFrame) -> pd.DataFrame:
     grouped = each.groupby(BY, as_index=False, observed=True)
     counts = grouped[COUNTS].sum()
     return counts.assign(**{name: grouped[name].sum(min_count=1)[name] for name in ("before", "after")})
-
-
-def _runs(days: list[date]) -> list[str]:
-    """Days in words, those that follow each other together."""
-    runs: list[list[date]] = []
-    for day in days:
-        if runs and day - runs[-1][-1] == timedelta(days=1):
-            runs[-1][1:] = [day]
-        else:
-            runs.append([day])
-    return [" to ".join(str(day) for day in run) for run in runs]
 
 
 def _set_state(connection: Connection, repricing_id: int, state: str) -> None:

@@ -1,17 +1,19 @@
 """Stored calls as pricing sees them, in bounded chunks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 from sqlalchemy import Connection, text
 
 from services.clock import day_start
 from services.errors import BadInput
+from services.rollups import kept
+from services.rollups.state import zone_of
 from services.telemetry.series import OTHER
 
+DAY = timedelta(days=1)
 CHUNK_ROWS = 100_000
 LONGEST_DAYS = 3_700
 NUMBERS = (
@@ -44,7 +46,7 @@ class Span:
     def partition_days(self) -> list[date]:
         """The UTC days it touches."""
         first = self.start.astimezone(UTC).date()
-        return [first + timedelta(days=n) for n in range((self.last - first).days + 1)]
+        return [first + n * DAY for n in range((self.last - first).days + 1)]
 
     @property
     def last(self) -> date:
@@ -52,13 +54,22 @@ class Span:
         return (self.end - timedelta(microseconds=1)).astimezone(UTC).date()
 
 
-def span(first_day: date, last_day_exclusive: date, zone: ZoneInfo, provider: str | None = None, model: str | None = None) -> Span:
-    """The span of days [first_day, last_day_exclusive) of a zone. Raises BadInput for days in the wrong order or too many."""
-    if first_day >= last_day_exclusive:
-        raise BadInput(f"The first day, {first_day}, must lie before the end, {last_day_exclusive}.")
-    if (last_day_exclusive - first_day).days > LONGEST_DAYS:
+def since(connection: Connection) -> datetime | None:
+    """The first instant whose calls are stored and counted in days of the zone of now: what was before cannot be corrected. None: all."""
+    zone = zone_of(connection)
+    first = kept.first_day(connection, zone)
+    return None if first is None else day_start(first, zone)
+
+
+def span(connection: Connection, first_day: date, end_day: date, provider: str | None = None, model: str | None = None) -> Span:
+    """What can be corrected of days [first_day, end_day) of the reporting zone. Raises BadInput for the wrong order or too many days."""
+    if first_day >= end_day:
+        raise BadInput(f"The first day, {first_day}, must lie before the end, {end_day}.")
+    if (end_day - first_day).days > LONGEST_DAYS:
         raise BadInput(f"That is more than {LONGEST_DAYS} days.")
-    return Span(day_start(first_day, zone), day_start(last_day_exclusive, zone), provider or None, model or None)
+    zone, possible = zone_of(connection), since(connection)
+    start = day_start(first_day, zone)
+    return Span(start if possible is None else max(start, possible), day_start(end_day, zone), provider or None, model or None)
 
 
 def chunks(connection: Connection, of: Span, day: date | None = None) -> Iterator[pd.DataFrame]:
@@ -78,9 +89,12 @@ def chunks(connection: Connection, of: Span, day: date | None = None) -> Iterato
         yield calls.astype(dict.fromkeys(NUMBERS, "Int64") | {"service_tier": "str", "cached": bool})
 
 
-def stored_days(connection: Connection, of: Span) -> list[date]:
-    """The partition days of a span that exist."""
-    found = connection.execute(
-        text("select substring(inhrelid::regclass::text from '\\d{8}$')::date from pg_inherits where inhparent = 'operations'::regclass")
-    )
-    return sorted(set(found.scalars()) & set(of.partition_days))
+def in_words(days: Sequence[date]) -> list[str]:
+    """Days that follow each other together: "2026-01-01 to 2026-01-31"."""
+    runs: list[list[date]] = []
+    for day in days:
+        if runs and day - runs[-1][-1] == DAY:
+            runs[-1][1:] = [day]
+        else:
+            runs.append([day])
+    return [" to ".join(str(day) for day in run) for run in runs]

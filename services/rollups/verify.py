@@ -29,9 +29,7 @@ EXPECTED = {
 IN_HISTOGRAM = "coalesce({name} <+> array_fill(0, array[668])::vector, 0)"
 # The days are told beside the instants so that no other partitions are opened.
 STORED = "started_at >= :start and started_at < :end and day >= :first_stored and day <= :last_stored"
-OLDEST = """
-select least((select min(day) from rollup_day), (select min(day) from rollup_session_day), (select min(day) - 1 from operations))
-"""
+OLDEST = "select least((select min(day) from rollup_day), (select min(day) from rollup_session_day))"
 
 
 @dataclass(slots=True)
@@ -90,7 +88,11 @@ def _everything() -> tuple[date, date]:
     with transaction() as connection:
         zone = zone_of(connection)
         end = today(zone) + timedelta(days=2)
-        return kept.first_day(connection, zone) or connection.execute(text(OLDEST)).scalar() or end, end
+        first = kept.first_day(connection, zone)
+        if first is None:
+            oldest = [connection.execute(text(OLDEST)).scalar(), *(day - kept.DAY for day in kept.stored_days(connection)[:1])]
+            first = min((day for day in oldest if day is not None), default=end)
+        return first, end
 
 
 def _compare(start: date, end: date, found: Findings) -> None:

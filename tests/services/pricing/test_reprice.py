@@ -14,6 +14,8 @@ from services.db import engine, transaction
 from services.errors import BadInput, Conflict, NotFound
 from services.pricing import overrides, reprice
 from services.pricing.overrides import Override
+from services.rollups import kept
+from services.rollups.rebuild import rebuild
 from services.rollups.verify import verify
 from services.settings import settings
 from tests.traffic import arrive, many, operation
@@ -264,7 +266,7 @@ def test_taking_back_leaves_what_was_priced_again_since(days: tuple[date, date],
     result = reprice.reverse(first, quiet, never)
     differing = {key for key, value in stored_costs().items() if value != costs[key]}
     assert differing == changed_by(first) - changed_by(second) != set()
-    assert result["restored"] == len(differing)
+    assert (result["restored"], result["left"]) == (len(differing), len(changed_by(first) & changed_by(second)))
     assert verify(*days)["differences"] == 0
 
 
@@ -301,6 +303,33 @@ def test_days_without_their_calls_are_named_and_keep_their_cost(days: tuple[date
     result = reprice.apply(ask(contract()), quiet, never)
     assert result["not_repriced"] == [f"{days[0]} to {gone}"]
     assert [row for row in cells()["rollup_day"] if row[0] <= gone] == before  # type: ignore[attr-defined]
+
+
+def test_days_that_kept_their_zone_keep_their_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPORTING_ZONE", "Asia/Manila")
+    settings.cache_clear()
+    now = utc_now()
+    arrive(many(400, now - timedelta(days=DAYS), timedelta(days=DAYS)))
+    dropped = (now - timedelta(days=2)).date()
+    with transaction() as connection:
+        connection.execute(text("delete from operations where day < :day"), {"day": dropped})
+        kept.note_dropped(connection, dropped)
+    monkeypatch.setenv("REPORTING_ZONE", "America/St_Johns")
+    settings.cache_clear()
+    rebuild(None, None, quiet, never)
+    first, end = now.date() - timedelta(days=DAYS + 1), now.date() + timedelta(days=2)
+    with transaction() as connection:
+        possible = kept.first_day(connection, settings().zone)
+        shown = reprice.preview(connection, first, end, candidate=contract())
+        made = reprice.request(connection, first, end, candidate=contract(), actor="ada")
+    assert possible is not None
+    before = [row for row in cells()["rollup_day"] if row[0] < possible]  # type: ignore[attr-defined]
+    result = reprice.apply(made, quiet, never)
+    assert result["operations"] == shown["changed"].sum() > 0
+    assert min(shown["day"]) >= possible
+    assert result["not_repriced"] == [f"{min(row[0] for row in before)} to {possible - timedelta(days=1)}"]
+    assert [row for row in cells()["rollup_day"] if row[0] < possible] == before  # type: ignore[attr-defined]
+    assert verify(first, end)["differences"] == 0
 
 
 def test_it_refuses_a_range_that_is_none(days: tuple[date, date]) -> None:

@@ -253,7 +253,7 @@ def test_the_day_of_the_oldest_that_is_let_in_can_always_be_made_again(monkeypat
             assert day_start(first, ZoneInfo(zone)) < utc_now() - 3 * DAY
 
 
-@hypothesis_settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     minutes=st.lists(st.integers(0, 400 * 24 * 60), min_size=1, max_size=60, unique=True),
     at_once=st.integers(1, 20),
