@@ -32,6 +32,7 @@ POSTGRES_SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "shared_buffers": "32MB",  # counted again in every backend's resident memory; the system's own cache holds the rest
     "max_connections": "100",
+    "max_locks_per_transaction": "512",  # a statement over everything kept locks five years of day partitions
     "autovacuum_work_mem": "16MB",
     "max_logical_replication_workers": "0",
     "max_wal_size": "2GB",

@@ -77,6 +77,10 @@ def trust(days: tuple[date, date], *answers: Answer) -> None:
     st.caption(" · ".join(said))
     if line.zone != line.zone_wanted:
         st.info(f"Days are being cut anew for {line.zone_wanted}; until then they are days of {line.zone}.", icon=":material/schedule:")
+    if line.old_zone:
+        st.caption(
+            f":material/schedule: Days before {line.old_zone_before} are days of {line.old_zone}: their operations are no longer kept."
+        )
     if line.sample_arriving:
         st.info("Sample traffic is still arriving: these numbers grow.", icon=":material/hourglass_top:")
     for note in dict.fromkeys(note for answer in answers for note in answer.notes):

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
 from typing import cast
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 from sqlalchemy import Connection, text
 
-from services.clock import utc_now
+from services.clock import day_start, utc_now
 from services.errors import TooMuch
 from services.settings import settings
 from services.telemetry.records import EARLIEST, SAID, Noun, Record, Rejection, examine
@@ -86,8 +87,8 @@ def accept(
     """
     refuse_when_full(connection)
     now = utc_now()
-    oldest = now - timedelta(days=settings().raw_days) if noun == "operations" else EARLIEST  # sessions are kept for ever
-    usable, rejections = examine(noun, records, first_position, now, max(EARLIEST, oldest))
+    oldest = _oldest_kept(connection, now) if noun == "operations" else EARLIEST  # sessions are kept for ever
+    usable, rejections = examine(noun, records, first_position, now, oldest)
     origin = {"noun": noun, "source": source, "door": door, "import_id": import_id}
     if usable:
         payload = pack(noun, usable, source, environment or DEFAULT_ENVIRONMENT)
@@ -125,6 +126,13 @@ def refuse_when_full(connection: Connection) -> None:
     waiting = connection.execute(text("select coalesce(sum(row_count), 0) from telemetry_inbox")).scalar_one()
     if waiting >= settings().inbox_limit_rows:
         raise TooMuch(f"{waiting} records wait for the workers already; nothing of this request was stored.", retry_after_s=10)
+
+
+def _oldest_kept(connection: Connection, now: datetime) -> datetime:
+    """Operations before this have, or had, no rows beside them: one sent again could not be known again."""
+    dropped = connection.execute(text("select raw_from from rollup_state")).scalar()
+    kept = now - timedelta(days=settings().raw_days)
+    return max(EARLIEST, kept, EARLIEST if dropped is None else day_start(dropped, ZoneInfo("UTC")))
 
 
 def count(connection: Connection, source: str, door: str, **counted: int) -> None:

@@ -27,11 +27,13 @@ CHANGEABLE = tuple(name for name in COLUMNS if name not in ("day", "id", "starte
 
 # The key is (day, id) because a partitioned table's key must hold its partition column. A second telling of the same call may
 # start just across midnight, so the neighbouring days are asked as well.
+# The driver writes the days into the statement, so the planner opens, and locks, the few partitions that matter and not every day kept.
+BETWEEN = "o.day between cast(:first as date) - 1 and cast(:last as date) + 1"
 INSERT = f"""
 insert into operations ({", ".join(COLUMNS)})
 select {", ".join(COLUMNS)} from new_operations m
-where not exists (select from operations o where o.day = m.day - 1 and o.id = m.id)
-  and not exists (select from operations o where o.day = m.day + 1 and o.id = m.id)
+where not exists (select from operations o where o.day = m.day - 1 and o.id = m.id and {BETWEEN})
+  and not exists (select from operations o where o.day = m.day + 1 and o.id = m.id and {BETWEEN})
 on conflict (day, id) do nothing
 returning encode(uuid_send(id), 'hex')
 """  # noqa: S608 - the names are the constant above
@@ -74,20 +76,22 @@ def update(connection: Connection, operations: pd.DataFrame) -> None:
     connection.execute(
         text(
             f"update operations o set {', '.join(f'{name} = m.{name}' for name in CHANGEABLE)}"  # noqa: S608 - constant names
-            " from new_operations m where o.day = m.day and o.id = m.id"
-        )
+            f" from new_operations m where o.day = m.day and o.id = m.id and {BETWEEN}"
+        ),
+        {"first": operations["day"].min(), "last": operations["day"].max()},
     )
     connection.execute(text("truncate new_operations"))
 
 
 def insert_new(connection: Connection, operations: pd.DataFrame) -> pd.Series:
     """Insert rows (COLUMNS; `id` as 32 hex digits, no id twice) that were never stored; True for each that was new."""
-    ensure_partitions(connection, set(operations["day"].unique()))
+    days = set(operations["day"].unique())
+    ensure_partitions(connection, days)
     connection.execute(text("create temp table if not exists new_operations (like operations including defaults) on commit delete rows"))
     copy_rows(connection, "new_operations", pa.Table.from_pandas(operations[list(COLUMNS)], preserve_index=False))
     connection.execute(text("set local enable_hashjoin = off"))  # hashing ninety days to look up a few keys is never right here
     connection.execute(text("set local enable_mergejoin = off"))
-    inserted = connection.execute(text(INSERT)).scalars().all()
+    inserted = connection.execute(text(INSERT), {"first": min(days), "last": max(days)}).scalars().all()
     connection.execute(text("set local enable_hashjoin = on"))
     connection.execute(text("set local enable_mergejoin = on"))
     connection.execute(text("truncate new_operations"))

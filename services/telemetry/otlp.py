@@ -19,7 +19,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from services.errors import BadInput
-from services.telemetry.normalise import SAID, Event, Found, Index, Span, Unreadable, index, merged, operation_of
+from services.telemetry.names import SAID
+from services.telemetry.normalise import Event, Found, Index, Span, Unreadable, index, merged, operation_of
 from services.telemetry.records import Record, Rejection, refusal
 
 IDS = {"traceId": 32, "spanId": 16, "parentSpanId": 16}

@@ -84,7 +84,8 @@ def withdraw(connection: Connection, calls: list[Call], zone: ZoneInfo) -> None:
     where = {"days": [call.day for call in calls], "ids": [call.id for call in calls]}
     pairs = "select * from unnest(cast(:days as date[]), cast(:ids as uuid[]))"
     gone = operations.stored(connection, f"(o.day, o.id) in ({pairs})", where)
-    connection.execute(text(f"delete from operations where (day, id) in ({pairs})"), where)  # noqa: S608 - a constant
+    for table in ("operations", "operation_payloads"):
+        connection.execute(text(f"delete from {table} where (day, id) in ({pairs})"), where)  # noqa: S608 - constants
     changes.replace(connection, gone, gone.iloc[:0], zone)
     connection.execute(
         text(

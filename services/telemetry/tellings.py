@@ -34,6 +34,7 @@ order by t.noted_at
 PARENTS = """
 select encode(uuid_send(o.id), 'hex') as id, o.day, o.error_type is not null as failed
 from unnest(cast(:ids as uuid[]), cast(:days as date[])) p (id, day) join operations o on o.id = p.id and o.day = p.day
+where o.day between cast(:first as date) and cast(:last as date)
 """
 
 
@@ -250,6 +251,6 @@ def _known(connection: Connection, arrivals: Sequence[Arrival]) -> Known:
     parents = {(a.parent, day) for a in arrivals if a.parent and a.parent not in known.calls for day in _days(a.telling)}
     if parents:
         ids, days = zip(*parents, strict=True)
-        for found in connection.execute(text(PARENTS), {"ids": list(ids), "days": list(days)}):
+        for found in connection.execute(text(PARENTS), {"ids": list(ids), "days": list(days), "first": min(days), "last": max(days)}):
             known.calls[found.id] = Call(found.id, found.day, found.failed)
     return known
