@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test check bench faults lock clean
+.PHONY: help run test check bench faults fuzz lock clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -17,7 +17,7 @@ run: .venv/run.stamp ## Start the whole console on this machine; Ctrl-C stops it
 test: .venv/test.stamp check ## Lint, types, layering and all tests, with branch coverage
 	@$(PYTHON) -m tests.chromium
 	$(PYTHON) -m coverage erase
-	$(PYTHON) -m coverage run -m pytest
+	$(PYTHON) -m coverage run -m pytest --numprocesses 2 --dist loadfile
 	$(PYTHON) -m coverage combine --quiet
 	$(PYTHON) -m coverage report
 
@@ -33,6 +33,9 @@ bench: .venv/test.stamp ## Measure speed (ONLY=ingest|page_data|pages, SIZE=1000
 
 faults: .venv/test.stamp ## Kill processes under load and count what is left
 	@$(PYTHON) -m pytest -v tests/faults
+
+fuzz: .venv/test.stamp ## Send damaged and invented traces (FUZZ_S=600 seconds): no crash, no 500, no growth
+	@$(PYTHON) -m tests.fuzz
 
 lock: .venv/test.stamp ## Resolve requirements.txt and tests/requirements.txt into their locks
 	@for lock in requirements tests/requirements; do
