@@ -43,7 +43,7 @@ except ImportError:  # Windows: two processes may send the same file there, and 
 
 log = logging.getLogger("binnacle.recorder")
 BATCH_LIMIT, RECORD_LIMIT_BYTES = 500, 16 * 1024  # together they stay below the console's 10 MiB
-TRY_AGAIN = (429, 502, 503, 504)
+TRY_AGAIN = (401, 403, 429, 500, 502, 503, 504)  # what is wrong with a key or a console is mended there, not in the records
 FIRST_S, CEILING_S, LONGEST_S = 0.5, 60.0, 3_600.0  # of waiting for the console
 DISK_S = 30.0  # between looks for batches that other processes left, and after the disk failed
 REASONS_TOLD = 50
@@ -409,14 +409,17 @@ class Recorder:
             self._stay_away(type(getattr(error, "reason", error)).__name__, 0.0)
             return None
         if status in TRY_AGAIN:
-            self._stay_away(f"HTTP {status}", min(float(asked), LONGEST_S) if asked.isdecimal() else 0.0)
+            self._stay_away(
+                f"HTTP {status}" + (", is the key right?" if status in (401, 403) else ""),
+                min(float(asked), LONGEST_S) if asked.isdecimal() else 0.0,
+            )
             return None
         self._failures = 0
         return min(max(self._accepted(status, answer), 0), records)
 
     def _accepted(self, status: int, answer: bytes) -> int:
         if status not in (200, 422):
-            self._tell(f"the console refuses with HTTP {status}" + (" (is the key right?)" if status in (401, 403) else ""))
+            self._tell(f"the console refuses with HTTP {status}")
             return 0
         try:
             receipt = json.loads(answer)
