@@ -50,7 +50,7 @@ def measure(size: int) -> Iterator[Figure]:
 def _send(
     console: Console, key: str, spans: int, seed: int, rate: int, weights: dict[str, list[float]] | None = None
 ) -> tuple[float, list[Ack], list[Ack]]:
-    """When it began, the acknowledgements at `rate` spans a second of each sender, and how many operations were visible when, until all were."""
+    """When it began, the acknowledgements, and how many operations were visible when, until all were; `rate` spans a second a sender."""
     command = [sys.executable, "-m", "tests.benchmarks.sender", console.api_url, key, str(spans // SENDERS)]
     senders = [
         subprocess.Popen([*command, str(seed + n), str(rate)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
