@@ -140,6 +140,10 @@ class Console:
             found.setdefault(name, process)  # the parent comes before what it forked
         return {name: process for name, process in found.items() if name}
 
+    def log(self, program: str) -> str:
+        """What one of its programs has logged so far."""
+        return (self.folder / "run" / "log" / f"{program}.log").read_text()
+
     def stop(self, timeout_s: float = 20) -> float:
         """SIGTERM, as a process manager would; seconds it took."""
         started = time.monotonic()

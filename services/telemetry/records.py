@@ -103,6 +103,12 @@ class Rejection:
     raw: str
     complete: bool = False
 
+    @classmethod
+    def of(cls, position: int, fault: Fault, raw: str, *, complete: bool = False) -> "Rejection":
+        """With a sender's words as Postgres can keep them: no NUL, no lone surrogates, no megabytes."""
+        field, reason = (told[:500].encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00") for told in fault)
+        return cls(position, field, reason, raw, complete)
+
 
 def examine(
     noun: Noun, records: Sequence[object], first_position: int, now: datetime, oldest: datetime = EARLIEST
@@ -135,14 +141,9 @@ def _shape(noun: Noun, records: Sequence[object]) -> tuple[list[Record], dict[in
         faults: dict[int, Fault] = {}
         for problem in error.errors(include_url=False, include_context=False, include_input=False):
             index = cast(int, problem["loc"][0])
-            field = _storable(str(problem["loc"][1])) if len(problem["loc"]) > 1 else "(record)"
+            field = str(problem["loc"][1])[:200] if len(problem["loc"]) > 1 else "(record)"
             faults.setdefault(index, (field, REASONS.get(problem["type"], problem["msg"])))
         return SHAPES[noun].validate_python([record for index, record in enumerate(records) if index not in faults]), faults
-
-
-def _storable(name: str) -> str:
-    """A sender's field name as Postgres can keep it: no NUL, no lone surrogates, no megabytes."""
-    return name[:200].encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
 def contradiction(record: Mapping[str, object], now: datetime, oldest: datetime = EARLIEST) -> Fault | None:
@@ -190,7 +191,7 @@ def refusal(position: int, fault: Fault, raw: object) -> Rejection:
     if isinstance(raw, dict):
         raw = {name: value for name, value in raw.items() if name not in SAID}
     text = as_text(raw)
-    return Rejection(position, fault[0], fault[1], text, complete=not text.endswith("…"))
+    return Rejection.of(position, fault, text, complete=not text.endswith("…"))
 
 
 def as_text(raw: object) -> str:

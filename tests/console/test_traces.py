@@ -134,6 +134,12 @@ def test_it_keeps_the_good_spans_and_says_how_many_it_refused(client: httpx.Clie
     assert scalar("select count(*) from telemetry_rejected where door = '/v1/traces' and source = 'tutor' and complete") == 3
 
 
+def test_it_keeps_a_refusal_whose_reason_quotes_what_no_database_takes(one: httpx.Client) -> None:
+    answer = export(one, request_of(call(1, input_tokens="\0")), PROTOBUF)
+    assert answer.partial_success.rejected_spans == 1
+    assert scalar("select reason from telemetry_rejected") == r"is no number (\x00)"
+
+
 def test_it_refuses_spans_that_are_misdirected_logs(one: httpx.Client) -> None:
     logs = ExportLogsServiceRequest()
     record = logs.resource_logs.add().scope_logs.add().log_records.add()

@@ -96,6 +96,7 @@ def main() -> int:
                 sent += 1
                 if answer.status_code not in EXPECTED:
                     print(f"request {sent} of seed {seed} was answered {answer.status_code}: {answer.text[:200]}", file=sys.stderr)
+                    print(console.log("telemetry")[-4_000:], file=sys.stderr)
                     return 1
                 if sent % 500 == 0:
                     weights.append(psutil.Process(first.pid).memory_info().rss / 2**20)

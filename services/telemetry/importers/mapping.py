@@ -45,12 +45,12 @@ class Mapping:
         made = zip(*columns.values(), *(repeat(value) for value in self.plan.constants.values()), strict=False)
         records: list[object] = [dict(zip(names, told, strict=True)) for told in made]
         for index, (field, reason) in faults.items():
-            records[index] = Rejection(first_position + readable[index], field, reason, self.raw(good[index]))
+            records[index] = Rejection.of(first_position + readable[index], (field, reason), self.raw(good[index]))
         if len(good) == len(rows):
             return records
         usable = iter(records)
         return [
-            next(usable) if row.fault is None else Rejection(first_position + index, ROW, row.fault, self.raw(row))
+            next(usable) if row.fault is None else Rejection.of(first_position + index, (ROW, row.fault), self.raw(row))
             for index, row in enumerate(rows)
         ]
 

@@ -203,6 +203,14 @@ def test_it_names_the_byte_in_other_encodings_too(run_import: Import, tmp_path: 
         assert f"after row 2, line 4: byte 0x{bad[0]:02x} at offset" in capsys.readouterr().err
 
 
+def test_it_keeps_a_refusal_whose_reason_quotes_what_no_database_takes(run_import: Import, plan: Path, tmp_path: Path) -> None:
+    content = as_csv(rows(2)) + "2026-03-01T10:00:59,OK,\0,2,3,u\n"
+    assert run_import(put(tmp_path, "shop.csv", content), plan) == 0
+    assert counted()["operations"] == 2
+    with transaction() as connection:
+        assert r"'\x00' is not a number" in connection.execute(text("select reason from telemetry_rejected")).scalar_one()
+
+
 def test_it_refuses_a_row_of_the_wrong_width_and_says_the_file_is_damaged(
     run_import: Import, plan: Path, tmp_path: Path, capsys: Captured
 ) -> None:
