@@ -1,5 +1,6 @@
 """Numbers as people read them: unknown is a word, never a zero."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -96,3 +97,8 @@ def short(name: str) -> str:
         return name
     half = (LONGEST_NAME - 1) // 2
     return f"{name[:half]}…{name[-half:]}"
+
+
+def plain(name: str) -> str:
+    """A name in the middle of Markdown, as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>$:~])", r"\\\1", name)

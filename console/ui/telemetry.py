@@ -46,7 +46,14 @@ def flow() -> None:
 def sources() -> None:
     """Who sends, when they were last seen and what became of it."""
     with transaction() as connection:
-        found = overview.sources(connection)
+        found, collected = overview.sources(connection), overview.collected(connection)
+    for source, operations in collected.items():
+        st.warning(
+            f"{formats.plain(source)} tells more different names than the {settings().series_limit_per_source:,} that are kept apart:"
+            f" {operations:,} operations are counted under the name (other). Look for names with ids or times in them,"
+            " or raise SERIES_LIMIT_PER_SOURCE.",
+            icon=":material/filter_alt:",
+        )
     shown = pd.DataFrame(
         {
             "Source": found["source"],

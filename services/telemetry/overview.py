@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 
 from services.telemetry.importers.load import DOOR as FILES
 from services.telemetry.inbox import COUNTS
+from services.telemetry.series import OTHER
 
 MINUTES = 60
 DAYS = 7
@@ -108,6 +109,19 @@ def sources(connection: Connection) -> pd.DataFrame:
     found = connection.execute(text(SOURCES), {"days": DAYS, "hours": SILENT_AFTER_HOURS, "files": FILES})
     frame = pd.DataFrame(found.all(), columns=list(found.keys()))
     return frame.assign(last_seen_at=pd.to_datetime(frame["last_seen_at"], utc=True), silent=frame["silent"].astype("boolean"))
+
+
+def collected(connection: Connection) -> dict[str, int]:
+    """Source → operations counted under "(other)" names, because it has told more names than SERIES_LIMIT_PER_SOURCE, the most first."""
+    found = connection.execute(
+        text(
+            "select s.source, sum(r.n)::bigint as n from rollup_day r join series s on s.id = r.series_id"
+            " where (s.environment, s.module, s.operation, s.provider, s.model) = (:other, :other, :other, :other, :other)"
+            " group by s.source order by n desc, s.source"
+        ),
+        {"other": OTHER},
+    )
+    return {row.source: row.n for row in found}
 
 
 def rejected(connection: Connection) -> pd.DataFrame:

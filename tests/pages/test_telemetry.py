@@ -10,6 +10,7 @@ from services.accounts import accounts, keys, sign_ins
 from services.clock import utc_now
 from services.db import forget, transaction
 from services.errors import Conflict, Unauthenticated
+from services.settings import settings
 from tests.pages.test_pages import charts, opened, words
 from tests.traffic import arrive, operation, send
 
@@ -253,3 +254,14 @@ def test_its_live_part_words_a_database_that_does_not_answer(traffic: None, requ
         assert "The database does not answer." in words(app)
         assert not app.exception
         assert len(app.dataframe) == 2
+
+
+def test_a_source_of_endless_names_is_called_out(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERIES_LIMIT_PER_SOURCE", "2")
+    settings.cache_clear()
+    arrive([operation(f"o{n}", utc_now(), model=f"m{n}") for n in range(7)], source="[x](javascript:1)*")
+    arrive([operation("o", utc_now())], source="tame")
+    (warning,) = opened("telemetry", session("viewer")).warning
+    assert "5 operations are counted under the name (other)" in warning.value
+    assert r"\[x\]\(javascript\:1\)\*" in warning.value, "the name is not markup"
+    settings.cache_clear()
