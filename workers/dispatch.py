@@ -97,18 +97,18 @@ class Dispatcher:
             if not reconcile.alone(connection):
                 return
             rescued = reconcile.rescue(connection)
-            processes.forget_stale(connection)
+            reconcile.forget_silent(connection)
         for job, decision in rescued:
             log.warning("%s %s attempt %s was lost: %s", job.kind, job.id, job.attempt, decision.state)
 
     def _hand_over_forgotten(self) -> None:
         """Redis may lose messages, and a worker may die with one: what nobody carries is dispatched again."""
         with transaction() as connection:
-            age_s = 0.0 if queues.woke_up(self._redis) else UNCLAIMED_S
-            gone = queues.forgotten(self._redis, dispatch.unclaimed(connection, age_s))
-            dispatch.take_back(connection, gone)
-        if gone:
-            log.warning("%s jobs are handed over again: their messages are gone", len(gone))
+            redis_lost = queues.woke_up(self._redis)
+            gone = queues.forgotten(self._redis, dispatch.unclaimed(connection, 0.0 if redis_lost else UNCLAIMED_S))
+            again = dispatch.take_back(connection, gone, redis_lost=redis_lost)
+        if again:
+            log.warning("%s jobs are handed over again: their messages are gone", again)
 
     def _is_time(self, what: str, every_s: float) -> bool:
         now = time.monotonic()

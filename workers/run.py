@@ -1,6 +1,7 @@
 """The one wrapper around every job: claim, run, and one fenced ending. RQ calls `run` in a fresh process with the id of a job."""
 
 import logging
+import os
 import signal
 import time
 import traceback
@@ -66,7 +67,7 @@ def run(job_id: int) -> None:
     worker = (message.worker_name if message else None) or "unknown"
     if draining():
         return  # unclaimed: the dispatcher notices and hands it over again
-    job = insist(partial(claim.claim, job_id=job_id, worker=worker))
+    job = insist(partial(claim.claim, job_id=job_id, worker=worker, pid=os.getpid()))
     if job is None:
         return
     what, began = f"{job.kind} {job.id} attempt {job.attempt}", time.monotonic()

@@ -22,6 +22,8 @@ from services.jobs.processes import Process
 from workers import queues, registry
 
 WORKER_TTL_S = 25  # RQ blocks 15 s less than this for a message, so the worker beats every 10 s
+QUIET_POLL_S = 2.0
+OVERDUE_S = 15.0  # a job's process ends itself within a few seconds of being asked; what still lives then hangs
 PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger("workers")
@@ -45,6 +47,7 @@ class JobWorker(Worker):
         )
         self._process = process
         self._beat_at: float | None = None
+        self._quiet = False
 
     @property
     def stop_requested(self) -> bool:
@@ -62,7 +65,16 @@ class JobWorker(Worker):
         super().heartbeat(timeout, pipeline)
         if not self.is_horse and (self._beat_at is None or time.monotonic() - self._beat_at >= processes.BEAT_S - 1):
             self._beat_at = time.monotonic()
-            beat(self._process)
+            self._quiet = beat(self._process)
+
+    def check_for_suspension(self, burst: bool) -> None:  # noqa: ARG002 - RQ's signature
+        """While an operator wants this worker quiet, take no message. One taken meanwhile is refused by the claim."""
+        if self._beat_at is None:
+            self.heartbeat()
+        while self._quiet and not self.stop_requested:
+            time.sleep(QUIET_POLL_S)
+            self._beat_at = None
+            self.heartbeat()
 
     def maintain_heartbeats(self, job: Message) -> None:
         """A running job outlives Redis: its truth and its lease are elsewhere."""
@@ -70,7 +82,10 @@ class JobWorker(Worker):
             super().maintain_heartbeats(job)
         except RedisError as error:
             log.warning("no heartbeat to Redis: %s", error)
-            beat(self._process)
+            self._quiet = beat(self._process)
+        if self._is_overdue(job):
+            log.warning("job %s was asked to stop or lost its lease, and hangs: its process is ended", job.args[0])
+            self.kill_horse()
 
     def fork_work_horse(self, job: Message, queue: Queue) -> None:
         """SIGTERM is blocked over the fork: the parent's waits a moment, and the job's process finds its own pending whenever it looks."""
@@ -91,13 +106,24 @@ class JobWorker(Worker):
     def set_shutdown_requested_date(self) -> None:
         """Not kept in Redis: nobody reads it, and Redis may be what is going down."""
 
-    def _give_up(self, message: Message, *_: object) -> None:
-        """The job's process is dead, so its lease need not run out first."""
+    def _is_overdue(self, message: Message) -> bool:
         try:
             with transaction() as connection:
-                claim.abandon(connection, int(message.args[0]), self.name)
+                return claim.overdue(connection, int(message.args[0]), self.name, self.horse_pid, OVERDUE_S)
+        except Unavailable:
+            return False
+        finally:
+            forget()
+
+    def _give_up(self, message: Message, *_: object) -> None:
+        """The job's process is dead: if it was to stop it has, and else its lease need not run out first."""
+        job_id = int(message.args[0])
+        try:
+            with transaction() as connection:
+                if not claim.stopped_hard(connection, job_id, self.name):
+                    claim.abandon(connection, job_id, self.name)
         except Unavailable as error:
-            log.warning("job %s died and waits for its lease: %s", message.args[0], error)
+            log.warning("job %s died and waits for its lease: %s", job_id, error)
         forget()
 
 
@@ -148,14 +174,16 @@ def _wait_for(redis: Redis, process: Process) -> None:
             return
 
 
-def beat(process: Process) -> None:
-    """Beat, and close the connection again: none may be open when the worker forks."""
+def beat(process: Process) -> bool:
+    """Beat, and close the connection again: none may be open when the worker forks. True when told to be quiet."""
+    told = False
     try:
         with transaction() as connection:
-            processes.beat(connection, process)
+            told = processes.beat(connection, process)
     except Unavailable as error:
         log.warning("no heartbeat to Postgres: %s", error)
     forget()
+    return told
 
 
 def leave(process: Process) -> None:

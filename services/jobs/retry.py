@@ -7,8 +7,21 @@ from typing import Literal
 
 from services.errors import BadInput, BinnacleError, Conflict, Forbidden, NotFound, Unauthenticated
 
-# The same attempt would fail again, so a person has to change something first.
-PERMANENT = (BadInput, Conflict, Forbidden, NotFound, Unauthenticated)
+# The same attempt would fail again, so a person has to change something first: what was sent, who may, or the code.
+PERMANENT = (
+    BadInput,
+    Conflict,
+    Forbidden,
+    NotFound,
+    Unauthenticated,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    NameError,
+    NotImplementedError,
+    SyntaxError,
+    TypeError,
+)
 FIRST_S, CEILING_S = 2.0, 600.0
 POISON = 3  # losses in a row: the job probably kills its worker
 

@@ -93,7 +93,7 @@ def test_it_keeps_a_list_of_who_is_at_work() -> None:
         processes.beat(connection, silent)
         connection.execute(text("update processes set beat_at = now() - interval '2 minutes'"))
         processes.beat(connection, process)
-        assert processes.forget_stale(connection) == 1
+        assert processes.forget_stale(connection) == [silent]
         rows = connection.execute(text("select id, kind, queue, pid from processes")).all()
         assert [tuple(row) for row in rows] == [(process.id, "worker", "default", process.pid)]
         processes.leave(connection, process)

@@ -13,6 +13,8 @@ alter table jobs
     add column fingerprint text,                         -- of the last error: dead letters are grouped by it
     add column claimed_at  timestamptz,
     add column discarded_at timestamptz;
+create index jobs_due_by_kind on jobs (queue, kind, priority, run_at, id) where state in ('queued', 'retry') and dispatched_at is null;
+create index jobs_by_queue on jobs (queue, id desc);
 create index jobs_by_state on jobs (state, id desc);
 create index jobs_by_kind on jobs (kind, id desc);
 create index jobs_by_actor on jobs (created_by, id desc);
@@ -97,7 +99,7 @@ def downgrade() -> None:
         "drop table schedule_decisions, schedules, job_minutes, job_rescues, job_limits;"
         "alter table processes drop column job_id, drop column quiet_at;"
         "alter table job_attempts drop column error_class, drop column pid, drop column lease_token;"
-        "drop index jobs_by_state, jobs_by_kind, jobs_by_actor, jobs_by_tag, jobs_by_args, jobs_dead_alike;"
+        "drop index jobs_due_by_kind, jobs_by_queue, jobs_by_state, jobs_by_kind, jobs_by_actor, jobs_by_tag, jobs_by_args, jobs_dead_alike;"
         "alter table jobs drop column tags, drop column result_ref, drop column lost, drop column fingerprint, drop column claimed_at,"
         " drop column discarded_at"
     )

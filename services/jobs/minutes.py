@@ -1,0 +1,35 @@
+"""Attempts by the minute in which they ended, for charts and counters."""
+
+from datetime import timedelta
+
+from sqlalchemy import Connection, text
+
+from services.jobs.truth import Job
+
+# The row is shared by all who end within its minute: who is stopped between this and the commit must not hold up the rest for long.
+LONGEST_HOLD = "10s"
+
+
+def count(connection: Connection, job: Job, outcome: str) -> None:
+    """Add the attempt that ends now to its minute: in the transaction of its end, and as its last statement."""
+    waited = job.claimed_at - job.run_at if job.claimed_at else timedelta()
+    connection.execute(
+        text(
+            """
+            insert into job_minutes as m (minute, queue, kind, outcome, n, wait_ms, run_ms)
+            select date_trunc('minute', clock_timestamp()), :queue, :kind, :outcome, 1, :wait_ms,
+                   coalesce(greatest(0, extract(epoch from clock_timestamp() - cast(:claimed_at as timestamptz)) * 1000), 0)
+            from (select set_config('idle_in_transaction_session_timeout', :longest, true)) bounded
+            on conflict (minute, queue, kind, outcome) do update
+                set n = m.n + 1, wait_ms = m.wait_ms + excluded.wait_ms, run_ms = m.run_ms + excluded.run_ms
+            """
+        ),
+        {
+            "queue": job.queue,
+            "kind": job.kind,
+            "outcome": outcome,
+            "wait_ms": max(0, round(waited / timedelta(milliseconds=1))),
+            "claimed_at": job.claimed_at,
+            "longest": LONGEST_HOLD,
+        },
+    )
