@@ -1,15 +1,11 @@
-"""Standing work: jobs that come to be because something waits, or because it is time."""
-
-from datetime import timedelta
+"""Standing work: jobs that come to be because something waits. What is done because it is time is a schedule."""
 
 from sqlalchemy import Connection, text
 
-from services.clock import today
 from services.jobs.truth import enqueue
-from services.rollups.state import zone_changed, zone_of
+from services.rollups.state import zone_changed
 
-MOVE, HOUSEKEEPING, REBUILD, VERIFY = "telemetry.move", "housekeeping", "rollups.rebuild", "rollups.verify"
-VERIFIED_DAYS = 2
+MOVE, REBUILD = "telemetry.move", "rollups.rebuild"
 
 
 def want_move(connection: Connection) -> int | None:
@@ -29,41 +25,6 @@ def want_move(connection: Connection) -> int | None:
         {"kind": MOVE},
     ).scalar_one_or_none()
     return None if due is None else enqueue(connection, MOVE, queue="rollups", dedupe_key=MOVE, run_at=due, max_attempts=5)
-
-
-def want_housekeeping(connection: Connection) -> int | None:
-    """Once an hour."""
-    wanted = connection.execute(
-        text(
-            """
-            select not exists (select 1 from jobs where kind = :kind and state in ('done', 'cancelled', 'dead')
-                               and finished_at > now() - interval '1 hour')
-               and not exists (select 1 from jobs where dedupe_key = :kind and state in ('queued', 'retry', 'running'))
-            """
-        ),
-        {"kind": HOUSEKEEPING},
-    ).scalar_one()
-    return enqueue(connection, HOUSEKEEPING, queue="default", dedupe_key=HOUSEKEEPING) if wanted else None
-
-
-def want_verify(connection: Connection) -> int | None:
-    """Once a day, today and the day before are compared with the stored operations, where anything was rolled up at all."""
-    wanted = connection.execute(
-        text(
-            """
-            select exists (select 1 from rollup_day)
-               and not exists (select 1 from jobs where dedupe_key = :kind and state in ('done', 'cancelled', 'dead')
-                               and finished_at > now() - interval '1 day')
-               and not exists (select 1 from jobs where dedupe_key = :kind and state in ('queued', 'retry', 'running'))
-            """
-        ),
-        {"kind": VERIFY},
-    ).scalar_one()
-    if not wanted:
-        return None
-    end = today(zone_of(connection)) + timedelta(days=1)
-    days = {"start": str(end - timedelta(days=VERIFIED_DAYS)), "end": str(end)}
-    return enqueue(connection, VERIFY, days, queue="default", dedupe_key=VERIFY)
 
 
 def want_zone(connection: Connection) -> int | None:

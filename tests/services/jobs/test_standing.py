@@ -57,19 +57,6 @@ def test_it_waits_a_little_after_a_move_that_died() -> None:
         assert get(connection, second).run_at > datetime.now(UTC) + timedelta(seconds=20)
 
 
-def test_it_wants_the_broom_once_an_hour() -> None:
-    with transaction() as connection:
-        made = standing.want_housekeeping(connection)
-        assert made is not None
-        assert standing.want_housekeeping(connection) is None
-        job = claim.claim(connection, made, "tester")
-        assert job is not None
-        claim.finish(connection, job)
-        assert standing.want_housekeeping(connection) is None
-        connection.execute(text("update jobs set finished_at = now() - interval '61 minutes'"))
-        assert standing.want_housekeeping(connection) is not None
-
-
 def test_it_forgets_jobs_past_their_keep() -> None:
     with transaction() as connection:
         for state, days in (("done", 29), ("done", 31), ("cancelled", 31), ("dead", 31), ("dead", 91)):
