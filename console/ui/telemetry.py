@@ -18,7 +18,7 @@ DONE = "telemetry_done"
 EVERYTHING = ("", "", "")
 Group = tuple[str, str, str]  # source, field, reason
 HELP = {
-    "Rate": "Records that arrived in the last whole minute, counted or not.",
+    "Rate a minute": "Records that arrived in the last whole minute, counted or not.",
     "Lag": "The longest that anything of the last five minutes took from its arrival to the numbers.",
     "Waiting": "Records that are safe on disk and not yet in the numbers.",
     "Rejected today": "Records that could not be used, since midnight UTC. Below is why.",
@@ -120,7 +120,7 @@ def _draw_flow() -> None:
 def _tiles(rate: pd.DataFrame, lag_ms: int | None, backlog: overview.Backlog, today: dict[str, int]) -> None:
     waits = None if backlog.oldest_s is None else f"oldest {formats.duration(max(backlog.oldest_s, 0))}"
     values = {
-        "Rate": f"{formats.count(_last_minute(rate))} /min",
+        "Rate a minute": formats.count(_last_minute(rate)),
         "Lag": formats.number(lag_ms, "ms"),
         "Waiting": formats.count(backlog.rows),
         "Rejected today": formats.count(today["rejected"]),

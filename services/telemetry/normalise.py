@@ -215,7 +215,12 @@ def _tokens(span: Span) -> Record:
     reasoning = counts["reasoning_tokens"] or 0
     before = dict(counts)
     beyond = _beyond(counts, total)
-    if counts["input_tokens"] is not None and cache and (cache > counts["input_tokens"] or beyond in (cache, cache + reasoning)):
+    if (
+        counts["input_tokens"] is not None
+        and counts["input_tokens"] >= 0
+        and cache
+        and (cache > counts["input_tokens"] or beyond in (cache, cache + reasoning))
+    ):
         counts["input_tokens"] += cache
         beyond = _beyond(counts, total)
     if beyond and not reasoning and (_provider(span) or "").startswith("gcp."):

@@ -28,12 +28,15 @@ CHANGEABLE = tuple(name for name in COLUMNS if name not in ("day", "id", "starte
 # The key is (day, id) because a partitioned table's key must hold its partition column. A second telling of the same call may
 # start just across midnight, so the neighbouring days are asked as well.
 # The driver writes the days into the statement, so the planner opens, and locks, the few partitions that matter and not every day kept.
+# Scalar look-ups, as the planner turns no such thing into a join: of days nobody has analysed yet it would read all rows for each new one.
+# In order of the random ids, so that each page of the key's index is touched once.
 BETWEEN = "o.day between cast(:first as date) - 1 and cast(:last as date) + 1"
 INSERT = f"""
 insert into operations ({", ".join(COLUMNS)})
 select {", ".join(COLUMNS)} from new_operations m
-where not exists (select from operations o where o.day = m.day - 1 and o.id = m.id and {BETWEEN})
-  and not exists (select from operations o where o.day = m.day + 1 and o.id = m.id and {BETWEEN})
+where (select true from operations o where o.day = m.day - 1 and o.id = m.id and {BETWEEN} limit 1) is null
+  and (select true from operations o where o.day = m.day + 1 and o.id = m.id and {BETWEEN} limit 1) is null
+order by m.day, m.id
 on conflict (day, id) do nothing
 returning encode(uuid_send(id), 'hex')
 """  # noqa: S608 - the names are the constant above
@@ -89,11 +92,7 @@ def insert_new(connection: Connection, operations: pd.DataFrame) -> pd.Series:
     ensure_partitions(connection, days)
     connection.execute(text("create temp table if not exists new_operations (like operations including defaults) on commit delete rows"))
     copy_rows(connection, "new_operations", pa.Table.from_pandas(operations[list(COLUMNS)], preserve_index=False))
-    connection.execute(text("set local enable_hashjoin = off"))  # hashing ninety days to look up a few keys is never right here
-    connection.execute(text("set local enable_mergejoin = off"))
     inserted = connection.execute(text(INSERT), {"first": min(days), "last": max(days)}).scalars().all()
-    connection.execute(text("set local enable_hashjoin = on"))
-    connection.execute(text("set local enable_mergejoin = on"))
     connection.execute(text("truncate new_operations"))
     if len(inserted) == len(operations):
         return pd.Series(True, index=operations.index)

@@ -32,11 +32,15 @@ with counted as (
     select source, door, {", ".join(f"sum({name})::bigint as {name}" for name in COUNTS)},
         {", ".join(f"coalesce(sum({name}) filter (where day = current_date), 0)::bigint as {name}_today" for name in COUNTS)}
     from telemetry_counts where day > current_date - :days group by source, door
+), seen as (
+    select source, door, max(last_seen_at) as last_seen_at
+    from (table telemetry_sources union all select source, door, max(received_at) from telemetry_inbox group by source, door) s
+    group by source, door
 )
 select source, door, last_seen_at,
     case when door <> :files then last_seen_at < now() - make_interval(hours => :hours) end as silent,
     {", ".join(f"coalesce({name}, 0) as {name}, coalesce({name}_today, 0) as {name}_today" for name in COUNTS)}
-from telemetry_sources full join counted using (source, door) order by last_seen_at desc nulls last, source, door
+from seen full join counted using (source, door) order by last_seen_at desc nulls last, source, door
 """  # noqa: S608 - the names are a constant
 REJECTED = """
 with groups as (

@@ -5,12 +5,14 @@ Two tellings are one call when
 - one span is the parent of the other, both are AI calls and ended alike: a call takes in one child, so retries stay calls; or
 - both failed without an answer, in the same process, to the same model, told by different libraries, one within the other in time.
 None of it depends on the order of arrival. What was told is remembered for as long as a sender may still bring the second half.
+Keys are random, so they are looked up and written in their order: each page of the index is then read once a move, not once a key.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from operator import itemgetter
 
 import pandas as pd
 import pyarrow as pa
@@ -24,17 +26,22 @@ CLOCK_SLACK = timedelta(milliseconds=5)  # two libraries in one process start th
 ALIAS, CHILD, RESPONSE, BESIDE = "a", "c", "r", "b"
 NOTED = ("kind", "key", "operation_id", "day", "failed", "told_by", "started_at", "ended_at")
 
+# `offset 0` keeps a look-up a look-up: a planner that joins instead reads all that is remembered for every move.
 KNOWN = f"""
 select t.kind::text as kind, encode(uuid_send(t.key), 'hex') as key, encode(uuid_send(t.operation_id), 'hex') as operation_id,
        t.day, t.failed, t.told_by, t.started_at, t.ended_at
-from unnest(cast(:keys as uuid[])) k (key) join operation_tellings t using (key)
-where t.noted_at > now() - interval '{KEPT.days} days'
+from unnest(cast(:keys as uuid[])) k (key)
+cross join lateral (
+    select * from operation_tellings t where t.key = k.key and t.noted_at > now() - interval '{KEPT.days} days' offset 0
+) t
 order by t.noted_at
 """  # noqa: S608 - a constant
 PARENTS = """
 select encode(uuid_send(o.id), 'hex') as id, o.day, o.error_type is not null as failed
-from unnest(cast(:ids as uuid[]), cast(:days as date[])) p (id, day) join operations o on o.id = p.id and o.day = p.day
-where o.day between cast(:first as date) and cast(:last as date)
+from unnest(cast(:ids as uuid[]), cast(:days as date[])) p (id, day)
+cross join lateral (
+    select * from operations o where o.id = p.id and o.day = p.day and o.day between cast(:first as date) and cast(:last as date) offset 0
+) o
 """
 
 
@@ -206,7 +213,7 @@ def remember(connection: Connection, settled: Settled, is_new: Sequence[bool]) -
         if is_new[position] or position in settled.again
     ]
     if noted or aliases:
-        columns = [list(column) for column in zip(*aliases, *noted, strict=True)]
+        columns = [list(column) for column in zip(*sorted([*aliases, *noted], key=itemgetter(1)), strict=True)]
         copy_rows(connection, "operation_tellings", pa.table(dict(zip(NOTED, columns, strict=True))))
 
 
@@ -239,7 +246,7 @@ def _days(telling: Telling) -> Iterator[date]:
 def _known(connection: Connection, arrivals: Sequence[Arrival]) -> Known:
     known = Known()
     keys = {key for a in arrivals for key in (a.id, a.parent, a.response_key, a.beside_key) if key}
-    for row in connection.execute(text(KNOWN), {"keys": list(keys)}):
+    for row in connection.execute(text(KNOWN), {"keys": _array(sorted(keys))}):
         telling = Telling(Call(row.operation_id, row.day, row.failed), row.told_by, row.started_at, row.ended_at)
         if row.kind == ALIAS:
             known.calls[row.key] = telling.call
@@ -250,7 +257,12 @@ def _known(connection: Connection, arrivals: Sequence[Arrival]) -> Known:
     # A parent began on the same day as its child, or just before midnight.
     parents = {(a.parent, day) for a in arrivals if a.parent and a.parent not in known.calls for day in _days(a.telling)}
     if parents:
-        ids, days = zip(*parents, strict=True)
-        for found in connection.execute(text(PARENTS), {"ids": list(ids), "days": list(days), "first": min(days), "last": max(days)}):
+        ids, days = zip(*sorted(parents), strict=True)
+        for found in connection.execute(text(PARENTS), {"ids": _array(ids), "days": _array(days), "first": min(days), "last": max(days)}):
             known.calls[found.id] = Call(found.id, found.day, found.failed)
     return known
+
+
+def _array(values: Iterable[object]) -> str:
+    """One literal instead of tens of thousands, which take longer to parse than to look up; for ids and days, which need no quotes."""
+    return f"{{{','.join(map(str, values))}}}"

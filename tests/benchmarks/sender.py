@@ -1,4 +1,5 @@
-"""`python -m tests.benchmarks.sender ENDPOINT KEY SPANS SEED`: post spans as an exporter does, as fast as they are acknowledged.
+"""`python -m tests.benchmarks.sender ENDPOINT KEY SPANS SEED RATE`: post spans as an exporter does, so many a second, 0 as fast as they
+are acknowledged.
 
 Prints one line a batch: the time of its acknowledgement (epoch seconds) and how many spans it had.
 """
@@ -52,13 +53,16 @@ def batch(seed: int, number: int) -> ExportTraceServiceRequest:
     return request_of(*spans, resource={"service.name": MODULES[number % len(MODULES)], "service.instance.id": f"p{seed}"})
 
 
-def main(endpoint: str, key: str, spans: int, seed: int) -> int:
+def main(endpoint: str, key: str, spans: int, seed: int, rate: int) -> int:
     """Prepare everything first: what is measured is the receiver."""
     prepared = [batch(seed, number).SerializeToString() for number in range(spans // BATCH)]
     print("ready", flush=True)
     sys.stdin.readline()
     with httpx.Client(headers=HEADERS | {"authorization": f"Bearer {key}"}, timeout=60) as client:
-        for body in prepared:
+        began = time.monotonic()
+        for number, body in enumerate(prepared):
+            if rate:
+                time.sleep(max(0.0, began + number * BATCH / rate - time.monotonic()))
             while (answer := client.post(f"{endpoint}/v1/traces", content=body)).status_code in (429, 503):
                 time.sleep(int(answer.headers["retry-after"]))
             assert (answer.status_code, answer.content) == (200, b""), answer.content
@@ -67,4 +71,4 @@ def main(endpoint: str, key: str, spans: int, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])))

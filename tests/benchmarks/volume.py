@@ -30,7 +30,7 @@ def records(first: int, last: int, of: int) -> Iterator[list[dict[str, object]]]
         failed = chance.random(size) < 0.02
         yield [
             {
-                "id": f"v{start + n}",
+                "id": f"v{of}-{start + n}",
                 "started_at": (end - timedelta(days=DAYS) * (1 - (start + n) / of)).isoformat(),
                 "module": MODULES[module[n]],
                 "operation": "answer",
@@ -40,7 +40,7 @@ def records(first: int, last: int, of: int) -> Iterator[list[dict[str, object]]]
                 "output_tokens": int(output_tokens[n]),
                 "latency_ms": float(latency[n]),
                 "user_id": f"u{user[n]}",
-                "session_id": f"s{(start + n) // 6}",
+                "session_id": f"s{of}-{(start + n) // 6}",
                 "error_type": "timeout" if failed[n] else None,
             }
             for n in range(size)

@@ -115,7 +115,7 @@ def test_it_refuses_every_route_of_the_running_app(ui: Server) -> None:
             assert answer.status_code == 401, path
 
 
-@pytest.mark.parametrize("path", ["/api/nope", "/api", "/api/", "/v1", "/v1/traces", "/v1/nope", "/api/ai/health/x", "/api/ai"])
+@pytest.mark.parametrize("path", ["/api/nope", "/api", "/api/", "/v1", "/v1/metrics", "/v1/nope", "/api/ai/health/x", "/api/ai"])
 def test_it_answers_unknown_api_paths_with_404_in_json(ui: Server, path: str) -> None:
     with ui.client() as client:
         answer = client.get(path)

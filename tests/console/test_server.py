@@ -56,7 +56,7 @@ def forwarded(port: int, target: int) -> Iterator[None]:
             end.close()
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 15) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 45) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():

@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import secrets
 import shutil
 import signal
 import subprocess
@@ -41,17 +42,17 @@ RETRYABLE = {429, 502, 503, 504}
 class Exporter(threading.Thread):
     """Sends traces until stopped; every batch is sent until it is acknowledged or refused for good, as an exporter does."""
 
-    def __init__(self, url: str, key: str, first: int, pause_s: float = 0.02, batch: int = 50) -> None:
+    def __init__(self, url: str, key: str, first: int, pause_s: float = 0.02, batch: int = 50, said: int = 0) -> None:
         super().__init__()
         self.url, self.headers = f"{url}/v1/traces", HEADERS | {"authorization": f"Bearer {key}"}
-        self.number, self.pause_s, self.batch = first, pause_s, batch
+        self.number, self.pause_s, self.batch, self.said = first, pause_s, batch, said
         self.acknowledged = 0
         self.answers: Counter[int] = Counter()
         self.stopping = threading.Event()
 
     def run(self) -> None:
         while not self.stopping.is_set():
-            spans = [call(self.number + n) for n in range(self.batch)]
+            spans = [call(self.number + n, note=secrets.token_hex(self.said)) for n in range(self.batch)]
             body = request_of(*spans).SerializeToString()
             while (status := self._send(body)) != 200:
                 if status not in RETRYABLE | {0}:
@@ -184,9 +185,9 @@ def cramped(tmp_path: Path) -> Iterator[Callable[[int], Postgres]]:
 def test_a_database_without_room_refuses_and_breaks_nothing(cramped: Callable[[int], Postgres]) -> None:
     with transaction() as connection:
         key = keys.create(connection, "full", ["telemetry"])
-    with serving("api") as server:
+    with serving("api", {"STORE_PAYLOADS": "yes"}) as server:
         cramped(ROOM_BYTES)
-        exporter = Exporter(server.url, key, 50_000_000, pause_s=0, batch=1_000)
+        exporter = Exporter(server.url, key, 50_000_000, pause_s=0, batch=200, said=3_000)
         exporter.start()
         wait_for(lambda: exporter.answers[503] >= 3, "a refusal for want of room", 90)
         refused_at = exporter.acknowledged

@@ -1005,7 +1005,7 @@ def hammer():
         recorder.session("busy")
 thread = threading.Thread(target=hammer)
 thread.start()
-for number in range(20):
+for number in range(8):
     child = os.fork()
     if not child:
         recorder.record(operation=f"child {number}")
@@ -1018,7 +1018,7 @@ thread.join()
 
 def test_it_survives_a_fork(endpoint: Endpoint, tmp_path: Path) -> None:
     run_program(FORKED, endpoint.url, str(tmp_path))
-    assert sorted(endpoint.names()) == sorted(["before", "child", "after", *(f"child {number}" for number in range(20))])
+    assert sorted(endpoint.names()) == sorted(["before", "child", "after", *(f"child {number}" for number in range(8))])
 
 
 FULL_DISK = """

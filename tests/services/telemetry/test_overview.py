@@ -123,3 +123,11 @@ def test_it_stops_at_so_many_groups() -> None:
     send([operation("a", utc_now()) | {f"field {n}": 1} for n in range(overview.MOST_GROUPS + 1)])
     with transaction() as connection:
         assert len(overview.rejected(connection)) == overview.MOST_GROUPS
+
+
+def test_a_source_is_seen_as_soon_as_it_sends_not_only_when_it_is_counted() -> None:
+    send([operation("a", utc_now())], source="new")
+    with transaction() as connection:
+        seen = overview.sources(connection).set_index("source")
+    assert seen.loc["new", "last_seen_at"] is not None
+    assert not seen.loc["new", "silent"]

@@ -15,7 +15,11 @@ from tests.spans import request_of, span
 from tests.traffic import arrive, operation
 
 pytestmark = pytest.mark.usefixtures("database")
-SAID: dict[str, object] = {"gen_ai.operation.name": "chat", "gen_ai.input.messages": "I am ada@example.org", "gen_ai.output.messages": "Hello \x00Ada"}
+SAID: dict[str, object] = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.input.messages": "I am ada@example.org",
+    "gen_ai.output.messages": "Hello \x00Ada",
+}
 
 
 @pytest.fixture
