@@ -27,6 +27,7 @@ FILL = """
           from generate_series(cast(:first as bigint), cast(:last as bigint)) n) numbered
 """
 BATCH = 100_000
+UNATTENDED = "bench"  # no dispatcher looks there, so nobody else claims what is claimed here
 
 
 def fill(jobs: int) -> None:
@@ -90,7 +91,7 @@ def _read(connection: Connection, **filters: Unpack[Filters]) -> None:
 
 def _claim_ms(number: int) -> float:
     with transaction() as connection:
-        job_id = enqueue(connection, "fault.nothing", {"n": number}, queue="default")
+        job_id = enqueue(connection, "fault.nothing", {"n": number}, queue=UNATTENDED)
     assert job_id is not None
     began = time.perf_counter()
     with transaction() as connection:

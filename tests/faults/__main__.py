@@ -52,7 +52,9 @@ class Table:
         self._told: dict[str, str] = {}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._told = {item.nodeid: (item.module.__doc__ or "").split("\n")[0] for item in session.items if isinstance(item, pytest.Function)}
+        self._told = {
+            item.nodeid: (item.module.__doc__ or "").split("\n")[0] for item in session.items if isinstance(item, pytest.Function)
+        }
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "call" and not report.failed:
@@ -68,7 +70,9 @@ class Table:
 
 def paths() -> list[str]:
     """The faults, and every test beside a unit that runs longer when told to."""
-    beside = [str(path) for path in sorted(MIRRORED.rglob("test_*.py")) if "FAULTS" in path.read_text() or "faults.report" in path.read_text()]
+    beside = [
+        str(path) for path in sorted(MIRRORED.rglob("test_*.py")) if "FAULTS" in path.read_text() or "faults.report" in path.read_text()
+    ]
     return [str(ROOT / "tests" / "faults"), *beside]
 
 

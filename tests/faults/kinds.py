@@ -41,10 +41,6 @@ def nothing(_job: Running) -> None:
     """As fast as it gets."""
 
 
-def nothing_plain(_number: int) -> None:
-    """The same for RQ on its own."""
-
-
 def poison(job: Running) -> None:
     """Whoever takes it, dies."""
     note("began", job)

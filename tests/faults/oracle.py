@@ -29,9 +29,7 @@ class Oracle:
             connection.execute(text("create table effects (key text, attempt int, pid int, at timestamptz default clock_timestamp())"))
             connection.execute(text("truncate jobs, job_attempts restart identity cascade"))
             # The broom was here just now, so no standing work mixes with ours.
-            connection.execute(
-                text("insert into jobs (kind, queue, state, finished_at) values ('housekeeping', 'default', 'done', now())")
-            )
+            connection.execute(text("insert into jobs (kind, queue, state, finished_at) values ('housekeeping', 'default', 'done', now())"))
 
     def acknowledge(self, key: str) -> None:
         _append(self._acked, key)
@@ -73,7 +71,7 @@ class Oracle:
 
 
 class Customers(threading.Thread):
-    """Enqueue `fault.effect` jobs at a pace until stopped or done, each in a transaction of its own; only a commit counts as acknowledged."""
+    """Enqueue `fault.effect` jobs at a pace until stopped or done, each in a transaction of its own; only a commit acknowledges."""
 
     def __init__(self, oracle: Oracle, url: str, per_s: float, args: Callable[[int], dict[str, object]], prefix: str = "k") -> None:
         super().__init__(daemon=True)
@@ -132,7 +130,7 @@ class Provider(ThreadingHTTPServer):
 class _Bill(BaseHTTPRequestHandler):
     server: Provider
 
-    def do_POST(self) -> None:  # noqa: N802 - the name is the library's
+    def do_POST(self) -> None:
         _append(self.server.bills, self.rfile.read(int(self.headers["content-length"])).decode())
         self.send_response(204)
         self.end_headers()
