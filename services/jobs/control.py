@@ -14,10 +14,12 @@ from services.accounts import audit
 from services.db import transaction
 from services.errors import BadInput
 from services.jobs.filters import Filters, where
+from services.jobs.listing import MOST
 from services.jobs.redact import HIDDEN, sounds_secret
 
 BATCH = 1_000
 Scope = Literal["queue", "kind"]
+Action = Literal["retry", "cancel", "discard"]
 
 LIVE = "state in ('queued', 'retry', 'running')"
 BURIED = "state = 'dead' and discarded_at is null"
@@ -42,6 +44,23 @@ CANCEL = """
 """
 DISCARD = "update jobs set discarded_at = now() where id = any(:held) returning id"
 
+CANCELLABLE = f"{LIVE} and cancel_requested_at is null"
+ALLOWED: Mapping[Action, str] = {"retry": STARTABLE, "cancel": CANCELLABLE, "discard": BURIED}
+
+
+def possible(connection: Connection, action: Action, *, ids: Sequence[int] | None = None, **filters: Unpack[Filters]) -> int:
+    """How many jobs the action would change now; `listing.MOST` means that many or more. Raises BadInput."""
+    condition, values = where(connection, filters)
+    if ids is not None:
+        condition, values["ids"] = f"{condition} and id = any(:ids)", list(ids)
+    # Of jobs that may live one at a time, a retry takes one.
+    alone = "(coalesce(dedupe_key, id::text), dedupe_key is null)" if action == "retry" else "id"
+    counting = f"""
+        select count(distinct {alone}) from (
+            select id, dedupe_key from jobs where {condition} and ({ALLOWED[action]}) limit {MOST}) found
+    """  # noqa: S608 - words of ours
+    return int(connection.execute(text(counting), values).scalar_one())
+
 
 def retry(by: str, *, ids: Sequence[int] | None = None, **filters: Unpack[Filters]) -> int:
     """Let dead and cancelled jobs run again now, with one attempt more than they had if those are used up; how many. Raises BadInput."""
@@ -50,7 +69,7 @@ def retry(by: str, *, ids: Sequence[int] | None = None, **filters: Unpack[Filter
 
 def cancel(by: str, *, ids: Sequence[int] | None = None, **filters: Unpack[Filters]) -> int:
     """Cancel waiting jobs at once and ask running ones to stop; how many. Raises BadInput."""
-    return _in_batches(by, "cancel", f"{LIVE} and cancel_requested_at is null", CANCEL, ids, filters)
+    return _in_batches(by, "cancel", CANCELLABLE, CANCEL, ids, filters)
 
 
 def discard(by: str, *, ids: Sequence[int] | None = None, **filters: Unpack[Filters]) -> int:

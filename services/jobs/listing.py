@@ -122,16 +122,22 @@ class Rescue:
     detail: str | None
 
 
-def jobs(connection: Connection, *, before_id: int | None = None, limit: int = 50, **filters: Unpack[Filters]) -> list[Job]:
-    """Jobs that match, newest first, at most `limit`; `before_id` is the last id of the page before. Raises BadInput."""
+def jobs(
+    connection: Connection, *, before_id: int | None = None, after_id: int | None = None, limit: int = 50, **filters: Unpack[Filters]
+) -> list[Job]:
+    """Jobs that match, newest first, at most `limit`. Older ones follow `before_id`, the last id of a page; with `after_id`, the first id
+    of a page, they are the newer ones next to it. Raises BadInput."""
     if not 1 <= limit <= MOST_ROWS:
         raise BadInput(f"A page may have 1 to {MOST_ROWS} jobs, not {limit}.")
     condition, values = where(connection, filters)
     if before_id is not None:
         condition, values["before_id"] = f"{condition} and id < :before_id", before_id
-    reading = f"select * from jobs where {condition} order by id desc limit :limit"  # noqa: S608 - words of ours
-    rows = connection.execute(text(reading), values | {"limit": limit})
-    return [shown(from_row(row)) for row in rows]
+    if after_id is not None:
+        condition, values["after_id"] = f"{condition} and id > :after_id", after_id
+    order = "desc" if after_id is None else "asc"
+    reading = f"select * from jobs where {condition} order by id {order} limit :limit"  # noqa: S608 - words of ours
+    found = [shown(from_row(row)) for row in connection.execute(text(reading), values | {"limit": limit})]
+    return found if after_id is None else found[::-1]
 
 
 def matching(connection: Connection, **filters: Unpack[Filters]) -> int:
