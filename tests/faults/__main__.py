@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 os.environ.setdefault("FAULTS", "full")
 
@@ -38,10 +38,11 @@ class Row:
     def as_json(self) -> dict[str, dict[str, object]]:
         if not self.findings:
             return {self.name: {"value": self.failed, "must": "= 0", "ok": self.ok}}
-        return {
+        seen: dict[str, dict[str, object]] = {
             f"{self.name}: {finding.name}": {"value": finding.value, "must": finding.must or "told", "ok": finding.ok}
             for finding in self.findings
-        } | {self.name: {"value": self.done, "must": "all of these", "ok": self.ok}}
+        }
+        return {self.name: {"value": self.done, "must": "all of these", "ok": self.ok}} | seen
 
 
 class Table:
@@ -59,7 +60,7 @@ class Table:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "call" and not report.failed:
             return
-        told: dict[str, Any] = dict(report.user_properties).get("fault", {})
+        told = cast(dict[str, Any], dict(report.user_properties).get("fault", {}))
         file = report.nodeid.split("::")[0].rsplit("/test_", 1)[-1].removesuffix(".py")
         name = str(told.get("name", file))
         row = self.rows.setdefault(name, Row(name, told.get("done", self._told.get(report.nodeid, ""))))

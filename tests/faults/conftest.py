@@ -61,7 +61,7 @@ def muster(oracle: Oracle) -> Iterator[Callable[..., Crew]]:
     crews: list[Crew] = []
 
     def bring_up(dispatchers: int = 1, workers: int = 2, **environment: str) -> Crew:
-        crews.append(Crew(dispatchers, workers, **environment))
+        crews.append(Crew(dispatchers, workers, environment=environment))
         return crews[-1]
 
     yield bring_up

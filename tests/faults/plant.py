@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -78,9 +78,8 @@ class Plant:
 class Crew:
     """Dispatchers and workers; while kept, whoever ends is replaced."""
 
-    def __init__(self, dispatchers: int, workers: int, launch: Callable[[str], Process] | None = None, **environment: str) -> None:
-        self._environment = environment
-        self._launch = launch or self._launch_here
+    def __init__(self, dispatchers: int, workers: int, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = dict(environment or {})
         self._members: list[tuple[str, Process]] = []
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -128,7 +127,7 @@ class Crew:
                 self._members = [member for member in self._members if member not in ended]
                 self._members += [(role, self._launch(role)) for role, _ in ended if not self._over.is_set()]
 
-    def _launch_here(self, role: str) -> Process:
+    def _launch(self, role: str) -> Process:
         return start(ROLES[role], self._environment)
 
 
