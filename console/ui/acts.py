@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from console.auth import identity
 from services.errors import BinnacleError
 
-DONE = "done_said"
+DONE, TURN = "done_said", "done_turn"
 
 
 def said() -> None:
@@ -23,21 +24,24 @@ def do(act: Callable[[], str]) -> None:
         st.error(f"{problem}", icon=":material/error:")
     else:
         st.session_state[DONE] = words
+        st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
         st.rerun()
 
 
-def confirmed(label: str, icon: str, words: str, sure: str, key: str, *, disabled: bool = False) -> bool:
-    """A button that first says in `words` what it will do; True in the run in which somebody was sure."""
-    with st.popover(label, icon=icon, disabled=disabled):
-        st.markdown(words)
-        return st.button(sure, type="primary", key=key, disabled=disabled)
+def fresh(key: str) -> str:
+    """A key that is another after each act: what was chosen for one act is not chosen for the next."""
+    return f"{key}-{st.session_state.get(TURN, 0)}"
 
 
 def live(draw: Callable[[], None], every_s: float | None) -> None:
-    """Draw in a fragment that comes again by itself. It runs outside the page, so it words its failures itself, and goes on asking."""
+    """Draw in a fragment that comes again by itself.
+
+    It runs outside the page, so it asks itself who is looking and words its failures itself, and goes on asking.
+    """
 
     def guarded() -> None:
         try:
+            identity.current()
             draw()
         except BinnacleError as problem:
             st.error(f"{problem}", icon=":material/error:")

@@ -1,5 +1,6 @@
 """Numbers as people read them: unknown is a word, never a zero."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from services.metrics import MEASURES, Measure
 
 UNKNOWN = "unknown"
 LONGEST_NAME = 28
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>~$:#|&])")
 
 
 def is_unknown(value: object) -> bool:
@@ -96,3 +98,8 @@ def short(name: str) -> str:
         return name
     half = (LONGEST_NAME - 1) // 2
     return f"{name[:half]}…{name[-half:]}"
+
+
+def plain(words: str) -> str:
+    """Words from elsewhere in the middle of ours: they mean themselves, and are no Markdown."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(words.split()))
