@@ -31,7 +31,7 @@ bench: .venv/test.stamp ## Measure speed (ONLY=ingest|page_data|pages|jobs, SIZE
 	@$(PYTHON) -m tests.chromium
 	$(PYTHON) -m tests.benchmarks $(ONLY)
 
-faults: .venv/test.stamp ## Hurt every part under load, in full, and print what held (ONLY=kills) into build/faults.json
+faults: .venv/test.stamp ## Hurt every part under load, in full (ONLY=kills|redis|postgres|lease|rolling|poison|hosts|million, SEED=20261), into build/faults.json
 	@FAULTS=full $(PYTHON) -m tests.faults $(ONLY)
 
 fuzz: .venv/test.stamp ## Send damaged and invented traces (FUZZ_S=600 seconds): no crash, no 500, no growth

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 FULL = os.environ.get("FAULTS") == "full"
+SEED = int(os.environ.get("SEED", "20261"))  # of everything that happens by chance
 Rule = Literal["=", "≤", "≥"]
 RULES: dict[Rule, Callable[[float, float], bool]] = {"=": lambda a, b: a == b, "≤": lambda a, b: a <= b, "≥": lambda a, b: a >= b}
 
