@@ -68,7 +68,7 @@ class JobWorker(Worker):
             self._quiet = beat(self._process)
 
     def check_for_suspension(self, burst: bool) -> None:  # noqa: ARG002 - RQ's signature
-        """While an operator wants this worker quiet, take no message. One taken meanwhile is refused by the claim."""
+        """While an operator wants this worker quiet, or Postgres is away, take no message. One taken meanwhile is refused by the claim."""
         if self._beat_at is None:
             self.heartbeat()
         while self._quiet and not self.stop_requested:
@@ -177,15 +177,16 @@ def _wait_for(redis: Redis, process: Process) -> None:
 
 
 def beat(process: Process) -> bool:
-    """Beat, and close the connection again: none may be open when the worker forks. True when told to be quiet."""
-    told = False
+    """Beat, and close the connection again: none may be open when the worker forks. True when no job is to be taken: an operator
+    said so, or Postgres does not answer, and whoever still reaches it had better take the next message."""
+    quiet = True
     try:
         with transaction() as connection:
-            told = processes.beat(connection, process)
+            quiet = processes.beat(connection, process)
     except Unavailable as error:
         log.warning("no heartbeat to Postgres: %s", error)
     forget()
-    return told
+    return quiet
 
 
 def leave(process: Process) -> None:

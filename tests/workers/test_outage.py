@@ -2,15 +2,19 @@
 
 import os
 import time
+from threading import Thread
 
+import pytest
 from rq.job import Job as Message
 
+from services.db import forget
 from services.jobs.dispatch import Handover
 from services.jobs.processes import Process
+from services.settings import settings
 from tests.workers.cable import Cable
 from tests.workers.conftest import Crew, holding_up_housekeeping, outcomes, queued, state, until
 from workers import queues
-from workers.worker import JobWorker
+from workers.worker import JobWorker, leave
 
 
 def test_it_waits_for_redis_and_goes_on_after_it_was_away(crew: Crew) -> None:
@@ -51,6 +55,28 @@ def test_it_goes_on_after_postgres_was_away(crew: Crew) -> None:
     assert outcomes(job_id).count("done") == 1
     assert dispatcher.poll() is None
     assert worker.poll() is None
+
+
+def test_it_takes_no_message_while_postgres_is_away(stack: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    cable = Cable(os.environ["DATABASE_URL"])
+    redis = queues.connect()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("DATABASE_URL", cable.url)
+        forget()
+        settings.cache_clear()
+        worker = JobWorker(queues.queue(redis, "default"), Process("worker", "default"))
+        cable.pull()
+        waiting = Thread(target=worker.check_for_suspension, args=(False,), daemon=True)
+        waiting.start()
+        waiting.join(1.0)
+        assert waiting.is_alive(), "whoever reaches Postgres would have had to wait for this one to give its message up"
+        cable.plug()
+        waiting.join(10)
+        assert not waiting.is_alive()
+    leave(worker._process)
+    forget()
+    settings.cache_clear()
+    redis.close()
 
 
 def test_it_keeps_watching_a_running_job_while_redis_is_away(stack: None) -> None:
