@@ -100,7 +100,7 @@ def _some_pause(chance: random.Random) -> dict[str, object]:
 
 
 def test_poison(plant: Plant, oracle: Oracle, muster: Callable[..., Crew], fault: Fault) -> None:
-    pairs, seconds, per_s = scale(1, 4), scale(3, 25), 8
+    pairs, seconds, per_s = scale(1, 4), scale(2, 25), 8
     muster(dispatchers=1, workers=2, LEASE_S="4")
     waits: dict[bool, list[float]] = {False: [], True: []}
     poisons: list[int] = []

@@ -29,11 +29,11 @@ def registered() -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("apart", [True, False] if FULL else [True], ids=lambda apart: "networks" if apart else "names")
 def test_two_hosts(plant: Plant, oracle: Oracle, fault: Fault, tmp_path: Path, apart: bool) -> None:
-    jobs = scale(60, 600)
+    jobs = scale(50, 600)
     provider = Provider("0.0.0.0")
     provider.bills = oracle.bills
     port = urlsplit(provider.url).port
-    with two_hosts(plant, tmp_path, apart, NOTES=str(oracle.notes), LEASE_S="4") as hosts:
+    with two_hosts(plant, tmp_path, apart, NOTES=str(oracle.notes), LEASE_S="3") as hosts:
         for host in hosts:
             host.told["PROVIDER"] = f"http://{host.address}:{port}/"
         crews = {host.name: [host.launch(role) for role in ("dispatcher", "default")] for host in hosts}

@@ -57,7 +57,7 @@ def test_postgres_restarted(plant: Plant, oracle: Oracle, muster: Callable[..., 
     recovered_s = []
     for number in range(times):
         cable.every = CUT_EVERY
-        time.sleep(scale(4, 30))
+        time.sleep(scale(3, 30))
         cable.every = 0
         plant.stop_postgres()
         time.sleep(scale(1, 5))
@@ -66,7 +66,7 @@ def test_postgres_restarted(plant: Plant, oracle: Oracle, muster: Callable[..., 
     customers.stop()
     oracle.wait_until_quiet(90)
     fault.done = (
-        f"Postgres restarted {times} times (immediate shutdown), every {CUT_EVERY}th commit cut "
+        f"Postgres restarted {times} times (immediate shutdown), one in {CUT_EVERY} messages of commits cut "
         f"({cable.cut['before']} before it arrived, {cable.cut['after']} before its answer did), at 8 jobs/s"
     )
     fault.finds("commits cut", sum(cable.cut.values()), "≥", scale(2, 60))
