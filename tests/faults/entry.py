@@ -4,12 +4,13 @@ LEASE_S in the environment shortens the lease, and with it how often a job beats
 """
 
 import os
-import socket
 import sys
+from functools import partial
 
 from services.jobs import claim
+from services.jobs.processes import Process
 from workers import __main__ as ours
-from workers import dispatch, registry, running
+from workers import dispatch, registry, running, worker
 from workers.registry import Kind
 
 KINDS = {
@@ -30,7 +31,8 @@ def shorten(lease_s: float) -> None:
 
 def call_host(name: str) -> None:
     """Where no namespace may be made, a name must do."""
-    socket.gethostname = lambda: name
+    for module in (dispatch, worker):
+        vars(module)["Process"] = partial(Process, host=name)
 
 
 if __name__ == "__main__":
