@@ -4,11 +4,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import event
+import pytest
+from sqlalchemy import Connection, event, text
 
-from services.db import engine
+from services.db import engine, transaction
+from services.errors import Unavailable
 
-BLOCKED_S = 0.25  # who waits this long waits for us
+BLOCKED_S = 0.1  # who waits this long waits for us
 
 
 class Crash(BaseException):
@@ -47,6 +49,21 @@ def at(boundary: int, happens: Callable[[], None]) -> Iterator[list[int]]:
     finally:
         for name in events:
             event.remove(engine(), name, before)
+
+
+@contextmanager
+def standing_still() -> Iterator[Connection]:
+    """The transaction of a process that stops right before its commit, for so long that Postgres gave it up."""
+    with pytest.raises(Unavailable), transaction() as connection:
+        yield connection
+
+
+@contextmanager
+def hurried() -> Iterator[Connection]:
+    """A transaction that waits for nobody longer than a few seconds."""
+    with transaction() as connection:
+        connection.execute(text("set local lock_timeout = '3s'"))
+        yield connection
 
 
 class Meanwhile:

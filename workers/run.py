@@ -40,6 +40,7 @@ class Attempt:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        signal.alarm(0)  # RQ's time limit is for the handler, not for writing down how it ended
         if error is not None:
             self._error, self._trace = error, "".join(traceback.format_exception(error))
         return True
@@ -76,7 +77,6 @@ def run(job_id: int) -> None:
     heart.start()
     with Attempt(running) as attempt:
         attempt.result = registry.handler(job.kind)(running)
-        signal.alarm(0)  # RQ's time limit is for the handler, not for writing down how it ended
         as_json(attempt.result)
     heart.stop()
     try:

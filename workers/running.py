@@ -15,10 +15,12 @@ from services.db import transaction
 from services.errors import Unavailable
 from services.jobs import Job, claim
 from services.jobs.claim import Fenced
+from services.jobs.truth import clean
 
 TICK_S = 0.25
 REPORT_S = 1.0  # progress reaches the database at most this often
 LOOK_S = 2.0  # how often the heart looks whether somebody cancelled the job
+LONGEST_NOTE = 500
 GRACE_S = 5.0  # how long a job may take to stop when it is cancelled or its worker goes down
 
 log = logging.getLogger("jobs")
@@ -38,7 +40,7 @@ class Running:
 
     def report(self, done: int, total: int, note: str = "") -> None:
         """How far the job is; shown within a second or two."""
-        self._progress = {"done": done, "total": total, "note": note}
+        self._progress = {"done": done, "total": total, "note": clean(note, LONGEST_NOTE)}
 
     def stopping(self) -> bool:
         """True when the job was cancelled, lost its lease or its worker goes down: stop at a clean point."""
@@ -98,6 +100,9 @@ class Heart(threading.Thread):
             self._running.fenced = not self._over.is_set()
         except Unavailable as error:
             log.warning("job %s: no heartbeat: %s", self._running.id, error)
+            return False
+        except Exception:
+            log.exception("job %s: no heartbeat", self._running.id)  # a heart that stops for good would lose the job
             return False
         return True
 

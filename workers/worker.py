@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 
 from redis import Redis
@@ -101,7 +102,16 @@ class JobWorker(Worker):
     def handle_warm_shutdown_request(self) -> None:
         """Pass the request on to the running job, which stops at a clean point or gives its job back."""
         if self.horse_pid:
-            os.kill(self.horse_pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it ended just now
+                os.kill(self.horse_pid, signal.SIGTERM)
+
+    def request_force_stop(self, _signal: int, _frame: FrameType | None) -> None:
+        """Asked twice, it goes no faster: the job's process gives up within seconds anyway, and killing it would burn the attempt."""
+        log.warning("asked to stop again: the running job is about to end or to be given back")
+
+    def set_current_job_working_time(self, current_job_working_time: float, pipeline: Pipeline | None = None) -> None:  # noqa: ARG002
+        """Not kept in Redis either: a worker that waits for its job's process must not leave it alone because Redis is away."""
+        self.current_job_working_time = current_job_working_time
 
     def set_shutdown_requested_date(self) -> None:
         """Not kept in Redis: nobody reads it, and Redis may be what is going down."""

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from sqlalchemy import Connection, text
 
 from services.errors import Conflict
-from services.jobs import fingerprint, limits, minutes, processes
+from services.jobs import fingerprint, hold, limits, minutes, processes
 from services.jobs.retry import AT_ONCE, CANCELLED, Decision, after_failure, after_loss
-from services.jobs.truth import Job, as_json, from_row
+from services.jobs.truth import Job, as_json, clean, from_row
 
 LEASE_S = 30
 BEAT_S = 10
@@ -30,10 +30,10 @@ TAKE = """
     ), shown as (
         update processes p set job_id = claimed.id from claimed where {named}
     )
-    select * from claimed
+    select claimed.* from claimed, (select {briefly}) bounded
 """
-TAKE_FREELY = TAKE.format(unless=FREE.format(named=processes.NAMED), named=processes.NAMED)
-TAKE_ADMITTED = TAKE.format(unless="true", named=processes.NAMED)
+TAKE_FREELY = TAKE.format(unless=FREE.format(named=processes.NAMED), named=processes.NAMED, briefly=hold.BRIEFLY)
+TAKE_ADMITTED = TAKE.format(unless="true", named=processes.NAMED, briefly=hold.BRIEFLY)
 LOST = "Lost"  # the class of an attempt that ended without a word
 Outcome = Literal["done", "failed", "cancelled", "lost", "released"]
 
@@ -48,7 +48,7 @@ def claim(connection: Connection, job_id: int, worker: str, pid: int | None = No
 
     `worker` is the name of the process that asks, `pid` the one that will run it.
     """
-    told = {"id": job_id, "worker": worker, "pid": pid, "lease": LEASE_S}
+    told = {"id": job_id, "worker": worker, "pid": pid, "lease": LEASE_S, "longest": hold.LONGEST}
     row = connection.execute(text(TAKE_FREELY), told).one_or_none()
     if row is None and _waits(connection, job_id):
         if not processes.quiet(connection, worker) and limits.admits(connection, job_id):
@@ -62,13 +62,19 @@ def heartbeat(connection: Connection, job: Job, progress: dict[str, Any] | None 
     """Extend the lease and store the progress, if there is news; True when the job was asked to stop. Raises Fenced."""
     row = connection.execute(
         text(
-            """
+            f"""
             update jobs set lease_until = now() + make_interval(secs => :lease), progress = coalesce(cast(:progress as jsonb), progress)
             where id = :id and lease_token = :token and state = 'running'
-            returning cancel_requested_at is not null
-            """
+            returning cancel_requested_at is not null, {hold.BRIEFLY}
+            """  # noqa: S608 - words of ours
         ),
-        {"id": job.id, "token": job.lease_token, "lease": LEASE_S, "progress": None if progress is None else as_json(progress)},
+        {
+            "id": job.id,
+            "token": job.lease_token,
+            "lease": LEASE_S,
+            "progress": None if progress is None else as_json(progress),
+            "longest": hold.LONGEST,
+        },
     ).one_or_none()
     if row is None:
         raise Fenced(f"Job {job.id} belongs to another attempt.")
@@ -104,16 +110,16 @@ def fail(connection: Connection, job: Job, error: BaseException, traceback: str)
     decision = after_failure(error, spent(connection, job) + 1, job.max_attempts)
     decision = CANCELLED if asked_to_stop and decision.state == "retry" else decision
     name = type(error).__name__
-    words = _clean(str(error), 2_000) or name
+    words = clean(str(error), 2_000) or name
     alike = fingerprint.of(name, words, fingerprint.own_frame(error.__traceback__))
     _leave(connection, job, decision, error_class=name, error=words, alike=alike)
-    _close(connection, job, "failed", name, words, _clean(traceback, 20_000))
+    _close(connection, job, "failed", name, words, clean(traceback, 20_000))
     return decision
 
 
 def release(connection: Connection, job: Job) -> None:
-    """The worker is going down: give the job back at once; the attempt is not counted. Raises Fenced."""
-    _leave(connection, job, CANCELLED if _hold(connection, job) else AT_ONCE)
+    """The worker is going down: give the job back at once; the attempt is not counted, for it nor against it. Raises Fenced."""
+    _leave(connection, job, CANCELLED if _hold(connection, job) else AT_ONCE, lost=job.lost)
     _close(connection, job, "released")
 
 
@@ -131,6 +137,7 @@ def lose(connection: Connection, job: Job) -> Decision:
 
 def abandon(connection: Connection, job_id: int, worker: str) -> None:
     """The process in which `worker` ran this job is known to be dead: let the lease expire now instead of waiting for it."""
+    hold.briefly(connection)
     connection.execute(
         text(
             """
@@ -161,6 +168,7 @@ def overdue(connection: Connection, job_id: int, worker: str, pid: int, grace_s:
 
 def stopped_hard(connection: Connection, job_id: int, worker: str) -> bool:
     """The process in which `worker` ran this job was ended because the job was asked to stop and did not; False when it had ended."""
+    hold.briefly(connection)
     row = connection.execute(
         text(
             """
@@ -191,13 +199,13 @@ def _hold(connection: Connection, job: Job) -> bool:
     """Keep the row while deciding; True when the job was asked to stop."""
     row = connection.execute(
         text(
-            """
-            select cancel_requested_at is not null from jobs
+            f"""
+            select cancel_requested_at is not null, {hold.BRIEFLY} from jobs
             where id = :id and lease_token = :token and state = 'running'
             for update
-            """
+            """  # noqa: S608 - words of ours
         ),
-        {"id": job.id, "token": job.lease_token},
+        {"id": job.id, "token": job.lease_token, "longest": hold.LONGEST},
     ).one_or_none()
     if row is None:
         raise Fenced(f"Job {job.id} belongs to another attempt.")
@@ -219,7 +227,7 @@ def _leave(
     """Give up the lease, provided it is still held, and wake the dispatcher: there may be work for who is free now."""
     left = connection.execute(
         text(
-            """
+            f"""
             update jobs set
                 lease_token = null, lease_until = null, dispatched_at = null,
                 state = cast(:state as text),
@@ -229,12 +237,13 @@ def _leave(
                 error_class = coalesce(:error_class, error_class), error = coalesce(:error, error),
                 fingerprint = coalesce(:alike, fingerprint), lost = :lost
             where id = :id and lease_token = :token and state = 'running'
-            returning id
-            """
+            returning id, {hold.BRIEFLY}
+            """  # noqa: S608 - words of ours
         ),
         {
             "id": job.id,
             "token": job.lease_token,
+            "longest": hold.LONGEST,
             "state": decision.state,
             "delay_s": decision.delay_s,
             "result": result,
@@ -278,8 +287,3 @@ def _close(
         },
     )
     minutes.count(connection, job, outcome)
-
-
-def _clean(words: str, limit: int) -> str:
-    """Words that Postgres takes and a page can show; the end of a traceback says most."""
-    return words.replace("\0", "").encode(errors="replace").decode()[-limit:]

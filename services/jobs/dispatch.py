@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from services.jobs import feed, limits
+from services.jobs import feed, hold, limits
 
 # Handed over but not yet claimed, per queue: enough to keep workers busy, few enough for priorities to mean something.
 WINDOW = 50
@@ -66,6 +66,7 @@ def take(connection: Connection, queue: str) -> list[Handover]:
 
     Any number of dispatchers may do so at once; together they may then hand over more than a limit allows, which the claim refuses.
     """
+    hold.briefly(connection)
     left = limits.rooms(connection, queue)
     room = min(_window(connection, queue), WINDOW if left.queue is None else left.queue)
     if room <= 0:
@@ -92,6 +93,7 @@ def unclaimed(connection: Connection, older_than_s: float) -> list[Handover]:
 
 def take_back(connection: Connection, forgotten: list[Handover], *, redis_lost: bool = False) -> int:
     """Let these be dispatched again, for nobody carries their message any more, and tell it; how many still waited."""
+    hold.briefly(connection)
     queues = connection.execute(
         text(
             """

@@ -1,6 +1,5 @@
 """What may be started from outside, by a key or a person: nothing that is not named here."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,7 +42,8 @@ def post(
         raise Forbidden(f"Jobs of the kind '{kind[:100]}' cannot be started from outside: there are {', '.join(POSTABLE)}.")
     if queue is not None and queue not in POSTABLE.values():
         raise BadInput(f"There is no queue '{queue[:100]}' for jobs from outside: leave it out, or choose {_queues()}.")
-    _refuse_unwritable(args)
+    if len(truth.as_json(args).encode()) > MOST_ARGS_BYTES:
+        raise BadInput(f"The arguments are longer than {MOST_ARGS_BYTES:,} bytes.")
     key = None if dedupe_key is None else f"{kind}/{dedupe_key}"
     while True:  # the one that was there may end before it is found; then there is room for this one
         made = truth.enqueue(
@@ -71,13 +71,3 @@ def _utc(instant: datetime | None) -> datetime | None:
 
 def _queues() -> str:
     return ", ".join(sorted(set(POSTABLE.values())))
-
-
-def _refuse_unwritable(args: Mapping[str, object]) -> None:
-    """What JSON can write and jsonb cannot read, and what is too much to carry."""
-    try:
-        told = json.dumps(args, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise BadInput("The arguments hold half of a surrogate pair, which is no character.") from None
-    if len(told) > MOST_ARGS_BYTES:
-        raise BadInput(f"The arguments are longer than {MOST_ARGS_BYTES:,} bytes.")

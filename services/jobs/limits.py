@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-# Who claims under a limit holds its row for a moment; somebody who is stopped right then must not hold up the rest for long.
-LONGEST_HOLD = "10s"
+from services.jobs import hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def rooms(connection: Connection, queue: str) -> Rooms:
 def admits(connection: Connection, job_id: int) -> bool:
     """Whether the limits of its queue and kind let one more job run. They stay held until the end of the transaction, so that
     of two that come together the second sees the first; without a limit nothing is held."""
-    connection.execute(text("select set_config('idle_in_transaction_session_timeout', :longest, true)"), {"longest": LONGEST_HOLD})
+    hold.briefly(connection)
     held = connection.execute(
         text(
             """

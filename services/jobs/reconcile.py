@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, text
 
-from services.jobs import claim, feed, processes
+from services.jobs import claim, feed, hold, processes
 from services.jobs.retry import Decision
 from services.jobs.truth import Job, from_row
 
@@ -13,6 +13,7 @@ TOLD: dict[str, feed.Action] = {"retry": "rescued", "dead": "buried", "cancelled
 
 def alone(connection: Connection) -> bool:
     """True when no other reconciler works, until the end of the transaction."""
+    hold.briefly(connection)
     return bool(connection.execute(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}).scalar_one())
 
 

@@ -1,6 +1,7 @@
 """The job rows: written in the transaction of their cause, read by everyone."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Row, text
 from services.errors import BadInput, NotFound
 
 MOST_TAGS, LONGEST_TAG = 20, 100
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # and not a backslash that happens to stand before u0000
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +154,20 @@ def cancel(connection: Connection, job_id: int) -> Job:
 def as_json(value: object) -> str:
     """JSON that jsonb takes; raises BadInput for what JSON or Postgres has no word for."""
     try:
-        told = json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError) as error:
+        told = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        told.encode()
+    except UnicodeEncodeError:
+        raise BadInput("A job's arguments and results hold half of a surrogate pair, which is no character.") from None
+    except (TypeError, ValueError, RecursionError) as error:
         raise BadInput(f"A job's arguments and results must be plain JSON: {error}.") from None
-    if "\\u0000" in told:
+    if NUL.search(told):
         raise BadInput("A job's arguments and results must not hold NUL characters.")
     return told
+
+
+def clean(words: str, limit: int) -> str:
+    """Words that Postgres takes and a page can show; the end of what is too long, for that of a traceback says most."""
+    return words.replace("\0", "").encode(errors="replace").decode()[-limit:]
 
 
 def _refuse_impossible(kind: str, queue: str, priority: int, run_at: datetime | None, max_attempts: int) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, text
 
 from services.accounts import audit
 from services.errors import BadInput, Conflict, NotFound
-from services.jobs import truth
+from services.jobs import hold, truth
 from services.schedules import decisions
 from services.schedules.decide import Circumstances, Decision, decide
 from services.schedules.decisions import Decided
@@ -142,6 +142,7 @@ def tick(connection: Connection, now: datetime | None = None) -> int:
 
     `now` is Postgres' own unless a test says otherwise. A schedule that cannot be read is logged and does not keep the others waiting.
     """
+    hold.briefly(connection)
     now = now or _now(connection)
     made = 0
     for row in connection.execute(text("select * from schedules order by id")).all():

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, text
 
 from services.db import transaction
 from services.errors import BadInput
-from services.jobs import Job, cancel, claim, enqueue, get
+from services.jobs import Job, cancel, claim, enqueue, get, hold
 from services.jobs.claim import Fenced
+from tests.crash import hurried, standing_still
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -199,3 +200,41 @@ def test_it_refuses_a_result_that_is_not_json() -> None:
         claim.finish(connection, job, {"when": object()})
 
     assert read(job).state == "running"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        claim.heartbeat,
+        claim.finish,
+        claim.release,
+        lambda c, job: claim.abandon(c, job.id, "tester"),
+    ],
+    ids=["heartbeat", "finish", "release", "abandon"],
+)
+def test_who_stands_still_before_the_commit_holds_the_job_only_for_moments(
+    monkeypatch: pytest.MonkeyPatch, step: Callable[[Connection, Job], object]
+) -> None:
+    monkeypatch.setattr(hold, "LONGEST", "200ms")
+    job = claimed()
+    with standing_still() as frozen:
+        step(frozen, job)
+        with hurried() as connection:
+            assert get(connection, job.id) == job
+            claim.finish(connection, job)
+
+    assert read(job).state == "done"
+
+
+def test_who_stands_still_while_claiming_leaves_the_job_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hold, "LONGEST", "200ms")
+    with transaction() as connection:
+        job_id = enqueue(connection, "housekeeping", queue="default")
+    assert job_id is not None
+    with standing_still() as frozen:
+        assert claim.claim(frozen, job_id, "frozen") is not None
+        with hurried() as connection:
+            job = claim.claim(connection, job_id, "tester")
+
+    assert job is not None
+    assert attempts(job) == [(1, "tester", None, None)]

@@ -87,3 +87,18 @@ def test_it_keeps_a_list_of_who_is_at_work() -> None:
         assert connection.execute(text("select count(*) from processes")).scalar_one() == 0
 
     assert Process("worker").name != Process("worker").name
+
+
+def test_it_forgets_a_batch_at_a_time_and_leaves_what_an_operator_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "FORGOTTEN_AT_ONCE", 2)
+    with transaction() as connection:
+        ids = [enqueue(connection, "housekeeping", queue="default") for _ in range(5)]
+        connection.execute(text("update jobs set state = 'dead', finished_at = now() - interval '91 days' + id * interval '1 s'"))
+    with transaction() as operator:
+        operator.execute(text("select from jobs where id = :id for update"), {"id": ids[0]})
+        with transaction() as connection:
+            assert [standing.forget_finished(connection) for _ in range(3)] == [2, 2, 0]
+        operator.execute(text("update jobs set state = 'retry' where id = :id"), {"id": ids[0]})
+    with transaction() as connection:
+        assert standing.forget_finished(connection) == 0
+        assert get(connection, ids[0] or 0).state == "retry"
