@@ -12,8 +12,10 @@ DONE, TURN = "done_said", "done_turn"
 
 def said() -> None:
     """What the last run did, above tables that show it."""
-    if DONE in st.session_state:
-        st.success(st.session_state.pop(DONE), icon=":material/check_circle:")
+    # Its place is there with and without words, so that what is open below stays open.
+    with st.container():
+        if DONE in st.session_state:
+            st.success(st.session_state.pop(DONE), icon=":material/check_circle:")
 
 
 def do(act: Callable[[], str]) -> None:

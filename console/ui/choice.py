@@ -27,8 +27,8 @@ def table(frame: pd.DataFrame, key: str, config: Mapping[str, Any], alt: str, *,
     """Draw it; without `choosable` it is only read."""
     if choosable:
         st.dataframe(
-            frame, key=key, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, height="content", alt=alt, on_select="rerun",
-            selection_mode="multi-row",
+            frame, key=key, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, height="content", alt=alt,
+            on_select="rerun", selection_mode="multi-row",
         )  # fmt: skip
     else:
         st.dataframe(frame, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, height="content", alt=alt)

@@ -52,7 +52,6 @@ def _table(found: list[Alike]) -> None:
             "Error": [group.error_class or formats.UNKNOWN for group in found],
             "Newest words": [group.error or formats.UNKNOWN for group in found],
             "Kinds": [", ".join(group.kinds) for group in found],
-            "Kinds": st.column_config.TextColumn("Kinds", width=180),
             "First": instants.column([group.first_at for group in found]),
             "Last": instants.column([group.last_at for group in found]),
             "Newest": [job_states.address(group.job_id) for group in found],

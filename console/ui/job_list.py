@@ -35,8 +35,8 @@ def draw(chosen: Chosen, *, acts: bool) -> None:
     """The page that the address names; who `acts` may choose rows."""
     asked = (chosen, _place(BEFORE), _place(AFTER))
     held: Page | None = st.session_state.get(HELD)
-    # While rows are chosen the list holds still: nobody aims at what moves.
-    if held is None or held.asked != asked or not choice.chosen(held.key, held.ids):
+    # While rows are chosen the list holds still: nobody aims at what moves. An act lets go of them.
+    if held is None or held.asked != asked or held.key != choice.key_of("jobs", held.ids) or not choice.chosen(held.key, held.ids):
         held = st.session_state[HELD] = _read(asked)
     if not held.ids:
         _nothing(held)
@@ -72,11 +72,16 @@ def _read(asked: tuple[Chosen, int | None, int | None]) -> Page:
         found = listing.jobs(connection, before_id=before, after_id=after, limit=ROWS + 1, **filters)
         matching = listing.matching(connection, **filters)
     more = len(found) > ROWS
-    shown = found if not more else found[1:] if after is not None else found[:ROWS]
+    if after is not None and not more:
+        # This is the newest page: show it whole, and let it follow what comes.
+        first_page()
+        return _read((chosen, None, None))
+    shown = found[1:] if after is not None else found[:ROWS]
     ids = [job.id for job in shown]
-    newer = more if after is not None else before is not None
-    older = True if after is not None else more
-    return Page(asked, _frame(shown), ids, choice.key_of("jobs", ids), matching, newer, older)
+    return Page(
+        asked, _frame(shown), ids, choice.key_of("jobs", ids), matching, newer=after is not None or before is not None,
+        older=after is not None or more,
+    )  # fmt: skip
 
 
 def _frame(found: list[Job]) -> pd.DataFrame:

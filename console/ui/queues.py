@@ -152,17 +152,20 @@ def _state(queue: Queue) -> str:
 def _steer(scope: Scope, name: str, limit: Limit | None) -> None:
     paused = limit is not None and limit.paused_at is not None
     now = limit.cap if limit else None
-    left, right, last = st.columns([1, 1, 1], vertical_alignment="bottom")
-    if paused and left.button("Resume", icon=":material/play_arrow:", type="primary", width="stretch"):
-        acts.do(lambda: _told(job_actions.resume(scope, name), f"The {scope} '{name}' goes on."))
-    if not paused and left.button("Pause", icon=":material/pause:", width="stretch", help="No further job starts; what runs goes on."):
-        acts.do(lambda: _told(job_actions.pause(scope, name), f"The {scope} '{name}' is paused."))
-    asked = right.number_input(
-        "At once, at most", min_value=1, max_value=100_000, value=now, step=1, key=acts.fresh(f"cap-{scope}-{name}"), placeholder="no limit"
-    )
-    if last.button("Set the limit", icon=":material/speed:", disabled=asked == now, width="stretch"):
-        words = "has no limit any more" if asked is None else f"may run {asked:,} at once"
-        acts.do(lambda: _told(job_actions.cap(scope, name, asked), f"The {scope} '{name}' {words}."))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if paused and st.button("Resume", icon=":material/play_arrow:", type="primary", key="limit-resume"):
+            acts.do(lambda: _told(job_actions.resume(scope, name), f"The {scope} '{name}' goes on."))
+        help_ = "No further job starts; what runs goes on."
+        if not paused and st.button("Pause", icon=":material/pause:", key="limit-pause", help=help_):
+            acts.do(lambda: _told(job_actions.pause(scope, name), f"The {scope} '{name}' is paused."))
+        asked = st.number_input(
+            "At once, at most", min_value=1, max_value=100_000, value=None, step=1, key=acts.fresh(f"cap-{scope}-{name}"), width=200,
+            placeholder="no limit" if now is None else f"{now:,} now",
+        )  # fmt: skip
+        if st.button("Set the limit", icon=":material/speed:", key="limit-set", disabled=asked is None or asked == now):
+            acts.do(lambda: _told(job_actions.cap(scope, name, asked), f"The {scope} '{name}' may run {asked:,} at once."))
+        if now is not None and st.button("Lift the limit", icon=":material/all_inclusive:", key="limit-lift"):
+            acts.do(lambda: _told(job_actions.cap(scope, name, None), f"The {scope} '{name}' has no limit any more."))
 
 
 def _told(changed: int, words: str) -> str:
