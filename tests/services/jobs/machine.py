@@ -9,41 +9,23 @@ from itertools import count
 from typing import Any, ClassVar, TypeVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import Connection, text
 
 from services.clock import utc_now
 from services.db import engine, transaction
-from services.errors import BadInput, Unavailable
 from services.jobs import Job, cancel, claim, control, dispatch, enqueue, processes, reconcile
 from services.jobs.claim import Fenced
 from services.jobs.control import Scope
 from services.jobs.dispatch import Handover
 from services.jobs.processes import Process
 from tests.crash import Crash, crash_at
+from tests.services.jobs.deeds import EMPTY, SEEN, claims_alone, ending
 from tests.services.jobs.model import ENDED, Expected, Model
 
 QUEUE, KINDS = "default", ("a", "b")
 MOST_JOBS = 8
 LIMITS: tuple[tuple[Scope, str], ...] = (("queue", QUEUE), *(("kind", kind) for kind in KINDS))
-SEEN = text(
-    """
-    select (select coalesce(jsonb_agg(jsonb_build_object('id', id,
-            'state', state, 'attempt', attempt, 'lost', lost, 'asked', cancel_requested_at is not null, 'aside', discarded_at is not null,
-            'token', lease_token, 'handed', state in ('queued', 'retry') and dispatched_at is not null,
-            'due', state in ('queued', 'retry') and run_at <= now(), 'ended', finished_at is not null,
-            'numbers', coalesce(tried.numbers, '[]'), 'ends', coalesce(tried.ends, '[]'))), '[]')
-        from jobs left join lateral (
-            select jsonb_agg(a.attempt order by a.attempt) numbers, jsonb_agg(a.outcome order by a.attempt) ends
-            from job_attempts a where a.job_id = jobs.id) tried on true) as jobs,
-        (select coalesce(sum(n), 0) from job_minutes) as counted,
-        (select count(*) from processes where job_id is not null) as busy,
-        (select coalesce(array_agg(key::integer), '{}') from console_state) as effects
-    """
-)
-EMPTY = text(
-    "; ".join(f"delete from {name}" for name in ("jobs", "job_limits", "job_minutes", "job_rescues", "processes", "console_state"))
-)
 TOGETHER = ThreadPoolExecutor(2)
 Answer = TypeVar("Answer")
 pick = st.integers(0, 99)
@@ -51,7 +33,11 @@ dies = st.sampled_from([None, None, None, None, 0, 1, 2, 3, 4, 5])
 
 
 class Jobs(RuleBasedStateMachine):
-    """`held` are attempts as their workers see them, the overtaken ones too; `messages` come as often as they please."""
+    """`held` are attempts as their workers see them, the overtaken ones too; `messages` come as often as they please.
+
+    Rules have no preconditions and say themselves when there is nothing to do: who wins a race changes what is possible next, and what
+    Hypothesis draws must not depend on it.
+    """
 
     done: ClassVar[dict[str, int]] = dict.fromkeys(("sequences", "steps", "crashes", "fenced", "rescues"), 0)
 
@@ -95,7 +81,6 @@ class Jobs(RuleBasedStateMachine):
         for number in range(min(started, len(made))):
             self.claims(number, number % 2, True, None)
 
-    @precondition(lambda self: len(self.model.jobs) < MOST_JOBS)
     @rule(
         kind=st.sampled_from(KINDS),
         key=st.sampled_from([None, None, "k", "l"]),
@@ -104,6 +89,8 @@ class Jobs(RuleBasedStateMachine):
         dies=dies,
     )
     def enqueues(self, kind: str, key: str | None, most: int, later: bool, dies: int | None) -> None:
+        if len(self.model.jobs) == MOST_JOBS:
+            return
         run_at = utc_now() + timedelta(hours=1) if later else None
         taken = self.model.holder(key)
         made = self.survives(
@@ -141,10 +128,11 @@ class Jobs(RuleBasedStateMachine):
         for message in gone:
             self.model.jobs[message.id].handed = False
 
-    @precondition(lambda self: self.messages)
     @rule(which=pick, worker=st.integers(0, 1), again=st.booleans(), dies=dies)
     def claims(self, which: int, worker: int, again: bool, dies: int | None) -> None:
         """A message reaches a worker, and stays to come once more."""
+        if not self.messages:
+            return
         message = self.messages[which % len(self.messages)]
         if not again:
             self.messages.remove(message)
@@ -155,10 +143,11 @@ class Jobs(RuleBasedStateMachine):
         assert (answer[0] is not None) == self.model.startable(job, name)
         self.took(answer[0]) if answer[0] else self.model.refuse(job)
 
-    @precondition(lambda self: self.messages)
     @rule(one=pick, other=pick)
     def both_claim(self, one: int, other: int) -> None:
         """At the same moment, the same job or two."""
+        if not self.messages:
+            return
         asked = [self.messages[which % len(self.messages)].id for which in (one, other)]
         names = [worker.name for worker in self.workers]
         may = {(number, name) for number, name in zip(asked, names, strict=True) if self.model.startable(self.model.jobs[number], name)}
@@ -191,18 +180,20 @@ class Jobs(RuleBasedStateMachine):
         else:
             assert owner is not None, "an overtaken attempt was heard"
 
-    @precondition(lambda self: self.held)
     @rule(which=pick)
     def beats(self, which: int) -> None:
+        if not self.held:
+            return
         with self.attempt(which) as (job, owner), transaction() as connection:
             asked = claim.heartbeat(connection, job, {"done": 1, "total": 2, "note": ""})
             assert owner is not None
             assert asked == owner.asked == claim.asked(connection, job)
 
-    @precondition(lambda self: self.held)
     @rule(which=pick, how=st.sampled_from(["done", "failed", "for good", "released", "cancelled"]), dies=dies)
     def ends(self, which: int, how: str, dies: int | None) -> None:
         """With an effect in the same transaction."""
+        if not self.held:
+            return
         with self.attempt(which) as (job, owner):
             name = next(self.names)
             written = self.survives(dies, lambda c: ending(c, job, how, name))
@@ -214,10 +205,11 @@ class Jobs(RuleBasedStateMachine):
                 self.model.effects.add(name)
                 self.not_yet(owner)
 
-    @precondition(lambda self: any(job.token for job in self.model.jobs.values()))
     @rule(chosen=st.sets(pick, min_size=1, max_size=3), dies=dies)
     def leases_run_out(self, chosen: set[int], dies: int | None) -> None:
         running = [job for job in self.model.jobs.values() if job.token]
+        if not running:
+            return
         silent = {running[number % len(running)].id for number in chosen}
         past = text("update jobs set lease_until = now() - interval '1 s' where id = any(:ids)")
         with transaction() as connection:
@@ -246,7 +238,6 @@ class Jobs(RuleBasedStateMachine):
         for job in self.model.jobs.values():
             job.due = True
 
-    @precondition(lambda self: self.model.jobs)
     @rule(chosen=st.sets(pick, min_size=1, max_size=4), action=st.sampled_from(["cancel", "cancel one", "retry", "retry", "discard"]))
     def operator(self, chosen: set[int], action: str) -> None:
         every = list(self.model.jobs.values())
@@ -303,23 +294,3 @@ class Jobs(RuleBasedStateMachine):
         assert told.counted == sum(end is not None for job in self.model.jobs.values() for end in job.ends)
         assert told.busy <= sum(job.token is not None for job in self.model.jobs.values())
         assert sorted(told.effects) == sorted(self.model.effects)
-
-
-def claims_alone(job_id: int, worker: str) -> Job | None:
-    with transaction() as connection:
-        return claim.claim(connection, job_id, worker, 1)
-
-
-def ending(connection: Connection, job: Job, how: str, effect: int) -> bool:
-    """An effect, and the word how the attempt ended, in one transaction. Raises Fenced."""
-    connection.execute(text("insert into console_state values (:key, '1')"), {"key": str(effect)})
-    match how:
-        case "done":
-            claim.finish(connection, job, {"rows": 1})
-        case "released":
-            claim.release(connection, job)
-        case "cancelled":
-            claim.stopped(connection, job)
-        case _:
-            claim.fail(connection, job, BadInput("never") if how == "for good" else Unavailable("not now"), "Traceback ...")
-    return True
