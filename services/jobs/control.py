@@ -5,19 +5,23 @@ of its own, so that a million jobs neither lock the table nor are lost half-way:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal, Unpack, get_args
 from uuid import UUID
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
 
 from services.accounts import audit
 from services.db import transaction
-from services.errors import BadInput
+from services.errors import BadInput, Conflict
+from services.jobs import hold
 from services.jobs.filters import Filters, where
 from services.jobs.listing import MOST
 from services.jobs.redact import HIDDEN, sounds_secret
 
 BATCH = 1_000
+TRIES = 5
 Scope = Literal["queue", "kind"]
 Action = Literal["retry", "cancel", "discard"]
 
@@ -141,6 +145,7 @@ def _limit(by: str, action: str, scope: Scope, name: str, statement: str, **told
     if scope not in get_args(Scope) or not name:
         raise BadInput("Only a queue or a kind, by its name, can be limited.")
     with transaction() as connection:
+        hold.briefly(connection)
         changed = connection.execute(text(statement), {"scope": scope, "name": name, "by": by} | told).rowcount
         if changed:
             # Nobody need wait for the lock of a limit that limits nothing.
@@ -153,13 +158,21 @@ def _limit(by: str, action: str, scope: Scope, name: str, statement: str, **told
 def _in_batches(by: str, action: str, allowed: str, change: str, ids: Sequence[int] | None, filters: Filters) -> int:
     done = 0
     for batch in _chosen(allowed, ids, filters):
-        with transaction() as connection:
+        done += _do_batch(by, action, allowed, change, batch, ids, filters)
+    return done
+
+
+def _do_batch(by: str, action: str, allowed: str, change: str, batch: list[int], ids: Sequence[int] | None, filters: Filters) -> int:
+    """One batch and its audit line. Somebody who enqueues may be quicker to live under the key of a job that was to live again; that
+    job is then none of the allowed any more. Raises Conflict when somebody is quicker again and again."""
+    for _ in range(TRIES):
+        with suppress(IntegrityError), transaction() as connection:
             changed = _changed(connection, allowed, change, batch)
             if changed:
                 audit.record(connection, by, f"job.{action}", _subject(changed), _detail(changed, ids, filters))
                 connection.execute(text("notify jobs"))
-        done += len(changed)
-    return done
+            return len(changed)
+    raise Conflict("Jobs under the keys of these come and go too quickly: try again.")
 
 
 def _chosen(allowed: str, ids: Sequence[int] | None, filters: Filters) -> Iterator[list[int]]:
@@ -182,6 +195,7 @@ def _chosen(allowed: str, ids: Sequence[int] | None, filters: Filters) -> Iterat
 
 def _changed(connection: Connection, allowed: str, change: str, batch: list[int]) -> list[int]:
     """Hold the rows in one order, whoever else does, then change what still may be changed."""
+    hold.briefly(connection)
     holding = f"select id from jobs where id = any(:ids) and ({allowed}) order by id for update"  # noqa: S608 - words of ours
     held = connection.execute(text(holding), {"ids": batch})
     return sorted(connection.execute(text(change), {"held": list(held.scalars())}).scalars())

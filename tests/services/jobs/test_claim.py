@@ -238,3 +238,56 @@ def test_who_stands_still_while_claiming_leaves_the_job_to_the_next(monkeypatch:
 
     assert job is not None
     assert attempts(job) == [(1, "tester", None, None)]
+
+
+def test_it_knows_which_process_should_have_ended_by_itself() -> None:
+    with transaction() as connection:
+        job_id = enqueue(connection, "housekeeping", queue="default")
+        assert job_id is not None
+        job = claim.claim(connection, job_id, "tester", 7)
+        assert job is not None
+
+    def overdue(worker: str = "tester", pid: int = 7, grace_s: float = 5.0) -> bool:
+        with transaction() as connection:
+            return claim.overdue(connection, job.id, worker, pid, grace_s)
+
+    assert not overdue()
+    with transaction() as connection:
+        cancel(connection, job.id)
+    assert not overdue()  # it may still be about to stop
+    with transaction() as connection:
+        connection.execute(text("update jobs set cancel_requested_at = now() - interval '6 s'"))
+    assert overdue()
+    assert not overdue("another")
+    assert not overdue(pid=8)
+
+    with transaction() as connection:
+        claim.lose(connection, job)
+    assert overdue(grace_s=0.0)
+    assert not overdue()
+
+
+def test_a_process_that_was_ended_because_its_job_was_cancelled_leaves_it_cancelled() -> None:
+    job = claimed()
+
+    def ended(worker: str = "tester") -> bool:
+        with transaction() as connection:
+            return claim.stopped_hard(connection, job.id, worker)
+
+    assert not ended()  # nobody asked it to stop
+    with transaction() as connection:
+        cancel(connection, job.id)
+    assert not ended("another")
+    assert ended()
+    assert not ended()
+    assert read(job).state == "cancelled"
+    assert attempts(job) == [(1, "tester", "cancelled", None)]
+
+
+def test_who_asks_whether_to_stop_learns_that_the_job_is_no_longer_theirs() -> None:
+    zombie = claimed()
+    owner = claim_again(zombie)
+    with transaction() as connection:
+        assert not claim.asked(connection, owner)
+    with pytest.raises(Fenced), transaction() as connection:
+        claim.asked(connection, zombie)

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import text
 
 from services.db import transaction
-from services.jobs import Job, cancel, claim, enqueue, get, hold, reconcile
+from services.jobs import Job, cancel, claim, enqueue, get, hold, processes, reconcile
 from services.jobs.claim import Fenced
+from services.jobs.processes import Process
 from tests.crash import hurried, standing_still
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -125,3 +126,16 @@ def test_giving_a_job_back_does_not_make_it_less_poisonous() -> None:
 
     assert rescued() == [(job.id, "dead")]
     assert outcomes(job) == ["lost", "released", "lost", "released", "lost"]
+
+
+def test_it_tells_which_processes_fell_silent() -> None:
+    silent, alive = Process("worker", "default"), Process("dispatcher")
+    with transaction() as connection:
+        processes.beat(connection, silent)
+        connection.execute(text("update processes set beat_at = now() - interval '2 minutes'"))
+        processes.beat(connection, alive)
+        reconcile.forget_silent(connection)
+        reconcile.forget_silent(connection)
+        told = connection.execute(text("select action, queue, n, detail from job_rescues")).all()
+
+    assert [tuple(row) for row in told] == [("process forgotten", "default", 1, f"worker {silent.name}")]
