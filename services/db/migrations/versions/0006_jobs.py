@@ -20,7 +20,7 @@ create index jobs_by_kind on jobs (kind, id desc);
 create index jobs_by_actor on jobs (created_by, id desc);
 create index jobs_by_tag on jobs using gin (tags);
 create index jobs_by_args on jobs using gin (args jsonb_path_ops);
-create index jobs_dead_alike on jobs (fingerprint) where state = 'dead';
+create index jobs_by_fingerprint on jobs (fingerprint, id desc) where fingerprint is not null;
 alter table job_attempts
     add column error_class text,
     add column pid         integer,
@@ -99,7 +99,7 @@ def downgrade() -> None:
         "drop table schedule_decisions, schedules, job_minutes, job_rescues, job_limits;"
         "alter table processes drop column job_id, drop column quiet_at;"
         "alter table job_attempts drop column error_class, drop column pid, drop column lease_token;"
-        "drop index jobs_due_by_kind, jobs_by_queue, jobs_by_state, jobs_by_kind, jobs_by_actor, jobs_by_tag, jobs_by_args, jobs_dead_alike;"
+        "drop index jobs_due_by_kind, jobs_by_queue, jobs_by_state, jobs_by_kind, jobs_by_actor, jobs_by_tag, jobs_by_args, jobs_by_fingerprint;"
         "alter table jobs drop column tags, drop column result_ref, drop column lost, drop column fingerprint, drop column claimed_at,"
         " drop column discarded_at"
     )
