@@ -99,7 +99,8 @@ def downgrade() -> None:
         "drop table schedule_decisions, schedules, job_minutes, job_rescues, job_limits;"
         "alter table processes drop column job_id, drop column quiet_at;"
         "alter table job_attempts drop column error_class, drop column pid, drop column lease_token;"
-        "drop index jobs_due_by_kind, jobs_by_queue, jobs_by_state, jobs_by_kind, jobs_by_actor, jobs_by_tag, jobs_by_args, jobs_by_fingerprint;"
+        "drop index jobs_due_by_kind, jobs_by_queue, jobs_by_state, jobs_by_kind, jobs_by_actor, jobs_by_tag, jobs_by_args;"
+        "drop index jobs_by_fingerprint;"
         "alter table jobs drop column tags, drop column result_ref, drop column lost, drop column fingerprint, drop column claimed_at,"
         " drop column discarded_at"
     )
