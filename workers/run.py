@@ -45,6 +45,11 @@ class Attempt:
             self._error, self._trace = error, "".join(traceback.format_exception(error))
         return True
 
+    @property
+    def settled(self) -> bool:
+        """The handler has finished the job itself. What failed after that may have undone it, with the rest of its transaction."""
+        return self._running.finished and self._error is None
+
     def write(self, connection: Connection) -> str:
         """Write how it ended; the words for the log. Raises Fenced."""
         job = self._running.job
@@ -80,7 +85,7 @@ def run(job_id: int) -> None:
         as_json(attempt.result)
     heart.stop()
     try:
-        told = "done" if running.finished else insist(attempt.write)
+        told = "done" if attempt.settled else insist(attempt.write)
         log.info("%s: %s, %.2f s", what, told, time.monotonic() - began)
     except Fenced:
         log.warning("%s: its lease was lost, nothing is written", what)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from services.db import transaction
-from services.errors import BadInput
+from services.errors import BadInput, Unavailable
 from services.jobs import Job, claim, enqueue, get, standing
 from services.jobs.claim import Fenced
 from workers import housekeeping, registry, rollups, sample
@@ -224,3 +224,29 @@ def test_the_time_limit_is_over_with_the_handler() -> None:
         raise ValueError("late")
 
     assert signal.alarm(0) == 0
+
+
+def test_it_tries_again_when_the_transaction_in_which_the_job_was_finished_fails() -> None:
+    job, finished = running(), running()
+    with Attempt(job) as attempt, transaction() as connection:
+        job.finish(connection)
+        raise Unavailable("gone in mid-commit")
+    with Attempt(finished) as done, transaction() as connection:
+        finished.finish(connection)
+
+    assert (attempt.settled, done.settled) == (False, True)
+    assert write(attempt).startswith("failed with Unavailable")
+    assert (read(job).state, read(finished).state) == ("retry", "done")
+
+
+def test_it_leaves_a_job_done_whose_commit_took_though_nobody_heard_so() -> None:
+    job = running()
+    with Attempt(job) as attempt:
+        with transaction() as connection:
+            job.finish(connection)
+        raise Unavailable("gone after the commit")
+
+    assert not attempt.settled
+    with pytest.raises(Fenced):
+        write(attempt)
+    assert read(job).state == "done"
