@@ -117,7 +117,7 @@ def _events(whole: Whole) -> list[tuple[datetime, str]]:
     for attempt in whole.attempts:
         events.append((attempt.started_at, f"attempt {attempt.attempt} began"))
         if attempt.ended_at is not None:
-            why = f": {attempt.error_class}" if attempt.error_class else ""
+            why = f": {attempt.error_class}" if attempt.outcome == "failed" else ""
             events.append((attempt.ended_at, f"attempt {attempt.attempt} {job_states.OUTCOMES.get(attempt.outcome, '')}{why}"))
     if job.state in ("queued", "retry"):
         events.append((job.run_at, "due"))

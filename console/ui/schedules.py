@@ -152,8 +152,8 @@ def _decisions(known: Overview) -> None:
     config = {
         "Job": job_states.link("Job"),
         "At": instants.shown("At"),
-        "Why": st.column_config.TextColumn("Why", width=260),
-        "Decided": st.column_config.TextColumn("Decided", width=220),
+        "Why": st.column_config.TextColumn("Why", width=300),
+        "Decided": st.column_config.TextColumn("Decided", width=200),
     }
     st.markdown(f"**Last decisions** ({len(known.last)})")
     st.dataframe(
