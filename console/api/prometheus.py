@@ -3,14 +3,13 @@
 What is not known has no sample: an absent line is honest where a zero would be a claim.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
-from sqlalchemy import Connection
 from starlette.responses import Response
 
 from console.api.access import protected
@@ -30,37 +29,40 @@ router.tags = ["metrics"]
 )
 def scrape() -> Response:
     """Queues, attempts, the reconciler, processes and telemetry. Counters survive restarts, as they are sums of rows."""
-    registry = CollectorRegistry()
     with transaction() as connection:
-        registry.register(Scrape(connection))
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4, headers={"cache-control": "no-store"})
+        metrics = [
+            *_queues(listing.queues(connection)),
+            *_attempts(counters.attempts(connection)),
+            *_rescues(counters.rescues(connection)),
+            *_processes(counters.heartbeats(connection)),
+            *_telemetry(overview.backlog(connection), overview.lag_ms(connection)),
+        ]
+    registry = CollectorRegistry()
+    registry.register(Scrape(metrics))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4, headers={"cache-control": "no-store"})
 
 
 class Scrape(Collector):
-    """One reading of everything in one transaction."""
+    """One reading of everything."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
 
     def describe(self) -> Iterable[Metric]:
         """Nothing beforehand: registering must not read."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        yield from _queues(self._connection)
-        yield from _attempts(self._connection)
-        yield from _rescues(self._connection)
-        yield from _processes(self._connection)
-        yield from _telemetry(self._connection)
+        yield from self._metrics
 
 
-def _queues(connection: Connection) -> Iterator[Metric]:
+def _queues(queues: Sequence[listing.Queue]) -> Iterator[Metric]:
     depth = GaugeMetricFamily("binnacle_queue_depth", "Jobs that are due and wait.", labels=["queue"])
     oldest = GaugeMetricFamily("binnacle_queue_oldest_wait_seconds", "How long the oldest due job has waited.", labels=["queue"])
     running = GaugeMetricFamily("binnacle_queue_running", "Jobs that run.", labels=["queue"])
     limit = GaugeMetricFamily("binnacle_queue_limit", "How many may run at once; absent: any number.", labels=["queue"])
     paused = GaugeMetricFamily("binnacle_queue_paused", "1 while the queue is paused.", labels=["queue"])
-    for queue in listing.queues(connection):
+    for queue in queues:
         name = [queue.name]
         depth.add_metric(name, queue.depth)
         oldest.add_metric(name, queue.oldest_wait_s)
@@ -71,11 +73,10 @@ def _queues(connection: Connection) -> Iterator[Metric]:
     yield from (depth, oldest, running, limit, paused)
 
 
-def _attempts(connection: Connection) -> Iterator[Metric]:
+def _attempts(found: Sequence[counters.Attempts]) -> Iterator[Metric]:
     ended = CounterMetricFamily("binnacle_job_attempts", "Attempts that ended, by outcome.", labels=["queue", "kind", "outcome"])
     wait = SummaryMetricFamily("binnacle_job_pickup_seconds", "From due to running.", labels=["queue", "kind"])
     run = SummaryMetricFamily("binnacle_job_run_seconds", "From running to ended.", labels=["queue", "kind"])
-    found = counters.attempts(connection)
     for row in found:
         ended.add_metric([row.queue, row.kind, row.outcome], row.n)
     for labels, group in groupby(found, lambda row: [row.queue, row.kind]):
@@ -86,25 +87,24 @@ def _attempts(connection: Connection) -> Iterator[Metric]:
     yield from (ended, wait, run)
 
 
-def _rescues(connection: Connection) -> Iterator[Metric]:
+def _rescues(counted: Mapping[str, int]) -> Iterator[Metric]:
     actions = CounterMetricFamily("binnacle_reconciler_actions", "What the reconciler put right.", labels=["action"])
-    for action, n in counters.rescues(connection).items():
+    for action, n in counted.items():
         actions.add_metric([action], n)
     yield actions
 
 
-def _processes(connection: Connection) -> Iterator[Metric]:
+def _processes(beats: Sequence[counters.Heartbeats]) -> Iterator[Metric]:
     number = GaugeMetricFamily("binnacle_processes", "Processes that have beaten lately.", labels=["kind"])
     age = GaugeMetricFamily("binnacle_heartbeat_age_seconds", "Since the last heartbeat of any of them; absent: none.", labels=["kind"])
-    for beat in counters.heartbeats(connection):
+    for beat in beats:
         number.add_metric([beat.kind], beat.processes)
         if beat.age_s is not None:
             age.add_metric([beat.kind], beat.age_s)
     yield from (number, age)
 
 
-def _telemetry(connection: Connection) -> Iterator[Metric]:
-    backlog, lag_ms = overview.backlog(connection), overview.lag_ms(connection)
+def _telemetry(backlog: overview.Backlog, lag_ms: int | None) -> Iterator[Metric]:
     yield GaugeMetricFamily("binnacle_telemetry_backlog_records", "Records received and not yet counted.", value=backlog.rows)
     yield GaugeMetricFamily(
         "binnacle_telemetry_backlog_oldest_seconds", "How long the oldest of them has waited.", value=max(backlog.oldest_s or 0.0, 0.0)
