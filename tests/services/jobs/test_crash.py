@@ -1,7 +1,7 @@
 """Enqueue, dispatch, claim, finish and reconcile, each cut at every statement and commit while the other processes do theirs.
 
-At each boundary a second dispatcher and a second worker go ahead at that very moment; then the first dies, or goes on. Whatever happens,
-every acknowledged job is done in the end, and its effect is there once.
+At each boundary a second dispatcher and other workers go ahead at that very moment, and all leases run out; then the first process dies,
+or goes on as a zombie. Whatever happens, every acknowledged job is done in the end, and its effect is there once.
 """
 
 from collections import Counter
@@ -31,6 +31,7 @@ class World:
         self.cap = cap
         self.messages: list[Handover] = []
         self.acknowledged: set[int] = set()
+        self.taken: list[Job] = []
         for _ in range(4):
             self.enqueue()
         self.dispatch()
@@ -88,12 +89,20 @@ class World:
             dispatch.take_back(connection, gone)
 
     def others(self) -> None:
-        """What the second dispatcher and another worker do meanwhile."""
+        """What a second dispatcher and other workers do at that moment: every lease runs out on them, and they take all that they may."""
+        with transaction() as connection:
+            connection.execute(text("update jobs set lease_until = now() - interval '1 s' where state = 'running'"))
         self.reconcile()
+        with transaction() as connection:
+            connection.execute(text("update jobs set run_at = now() where state = 'retry'"))
         self.dispatch()
-        job = self.try_claim()
-        self.holds()
-        if job is not None:
+        while self.messages:
+            job = self.try_claim()
+            self.taken += [job] if job else []
+
+    def finish_taken(self) -> None:
+        """None of them has been overtaken, whatever the first process did."""
+        for job in self.taken:
             self.finish(job)
 
     def holds(self) -> None:
@@ -198,6 +207,7 @@ def cut(act: Callable[[World], object], boundary: int, toll: Toll, *, dies: bool
         act(world)
     others.end()
     world.holds()
+    world.finish_taken()
     one = world.settle()
     toll.lost, toll.twice = toll.lost + one.lost, toll.twice + one.twice
     return len(seen) > boundary
