@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.job import Job as Message
 
-from services.db import forget, transaction
+from services.db import hang_up, transaction
 from services.errors import Unavailable
 from services.jobs import claim, processes
 from services.jobs.processes import Process
@@ -123,7 +123,7 @@ class JobWorker(Worker):
         except Unavailable:
             return False
         finally:
-            forget()
+            hang_up()
 
     def _give_up(self, message: Message, *_: object) -> None:
         """The job's process is dead: if it was to stop it has, and else its lease need not run out first."""
@@ -134,7 +134,7 @@ class JobWorker(Worker):
                     claim.abandon(connection, job_id, self.name)
         except Unavailable as error:
             log.warning("job %s died and waits for its lease: %s", job_id, error)
-        forget()
+        hang_up()
 
 
 def work(queue_name: str) -> int:
@@ -195,7 +195,7 @@ def beat(process: Process) -> bool:
             quiet = processes.beat(connection, process)
     except Unavailable as error:
         log.warning("no heartbeat to Postgres: %s", error)
-    forget()
+    hang_up()
     return quiet
 
 
