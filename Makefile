@@ -27,12 +27,12 @@ check: .venv/test.stamp ## Lint, types and layering only
 	$(PYTHON) -m mypy
 	$(PYTHON) -m pytest -q tests/test_layering.py
 
-bench: .venv/test.stamp ## Measure speed (ONLY=ingest|page_data|pages, SIZE=1000000) into build/bench.json
+bench: .venv/test.stamp ## Measure speed (ONLY=ingest|page_data|pages|jobs, SIZE=1000000) into build/bench.json
 	@$(PYTHON) -m tests.chromium
 	$(PYTHON) -m tests.benchmarks $(ONLY)
 
-faults: .venv/test.stamp ## Kill processes under load and count what is left
-	@$(PYTHON) -m pytest -v tests/faults
+faults: .venv/test.stamp ## Hurt every part under load, in full (ONLY=kills|redis|postgres|lease|rolling|poison|hosts|million, SEED=20261), into build/faults.json
+	@FAULTS=full $(PYTHON) -m tests.faults $(ONLY)
 
 fuzz: .venv/test.stamp ## Send damaged and invented traces (FUZZ_S=600 seconds): no crash, no 500, no growth
 	@$(PYTHON) -m tests.fuzz

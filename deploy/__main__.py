@@ -47,7 +47,7 @@ class Launcher:
         self.run.mkdir(mode=0o711, exist_ok=True)
         if end_leftovers(self.run):
             say("Ended what an earlier run had left behind.")
-        programs = self._stores() + console_programs()
+        programs = self._stores() + console_programs(settings())
         (self.run / "supervisord.conf").write_text(configuration(programs, self.run))
         self.manager = Supervisor(self.run, os.environ | LEAN)
         self._bring_up()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.embedded import Postgres, Valkey
-from services.settings import ROOT
+from services.settings import ROOT, Settings
 
 STORES = "stores"
 CONSOLE = "console"
@@ -24,15 +24,24 @@ class Program:
     folder: Path = ROOT
 
 
-def console_programs() -> list[Program]:
+def workers_of(settings: Settings) -> dict[str, int]:
+    """How many workers each queue has on this host."""
+    return {"rollups": settings.workers_rollups, "default": settings.workers_default}
+
+
+def console_programs(settings: Settings) -> list[Program]:
     """What makes up a console, wherever its stores are."""
     python = [sys.executable, "-m"]
+    workers = [
+        Program(f"worker-{queue}" + (f"-{number}" if number > 1 else ""), CONSOLE, [*python, "workers", "work", queue])
+        for queue, wanted in workers_of(settings).items()
+        for number in range(1, wanted + 1)
+    ]
     return [
         Program("web", CONSOLE, [*python, "console", "ui"]),
         Program("telemetry", CONSOLE, [*python, "console", "api"]),
         Program("dispatcher", CONSOLE, [*python, "workers", "dispatch"]),
-        Program("worker-rollups", CONSOLE, [*python, "workers", "work", "rollups"]),
-        Program("worker-default", CONSOLE, [*python, "workers", "work", "default"]),
+        *workers,
     ]
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 import psycopg2
 
 from deploy.embedded import driver_url
+from deploy.programs import console_programs
 from deploy.supervise import Supervisor, log_tail
 from services.errors import Unavailable
 from services.settings import Settings
 
 BEATING = "select kind || coalesce(':' || queue, ''), pid from processes where beat_at > now() - interval '30 seconds'"
-PARTS = {"dispatcher": "dispatcher", "worker-rollups": "worker:rollups", "worker-default": "worker:default"}
 
 
 def wait_until_ready(settings: Settings, manager: Supervisor, stopping: Callable[[], bool], timeout_s: float = 120) -> None:
@@ -37,7 +37,13 @@ def _missing(settings: Settings, manager: Supervisor) -> Iterator[str]:
             yield name
     beating = _beating(settings)
     running = {name: pid for name, (_, pid) in manager.states().items()}
-    yield from (name for name, process in PARTS.items() if (process, running.get(name)) not in beating)
+    yield from (name for name, process in _parts(settings).items() if (process, running.get(name)) not in beating)
+
+
+def _parts(settings: Settings) -> dict[str, str]:
+    """Program → what it beats as."""
+    told = {program.name: program.command[2:] for program in console_programs(settings)}
+    return {name: f"worker:{words[2]}" if words[1] == "work" else "dispatcher" for name, words in told.items() if words[0] == "workers"}
 
 
 def _beating(settings: Settings) -> set[tuple[str, int]]:

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     raw_days: int = Field(default=1_830, ge=2)
     rejected_days: int = Field(default=30, ge=1)
     payload_days: int = Field(default=14, ge=1)
+    workers_rollups: int = Field(default=1, ge=0, le=64)
+    workers_default: int = Field(default=1, ge=0, le=64)
     store_payloads: bool = False
     telemetry_rules: Path | None = None
     log_level: str = "INFO"

@@ -9,6 +9,7 @@ from types import FrameType
 from redis import Redis
 from redis.exceptions import RedisError
 
+from services import schedules
 from services.db import transaction
 from services.db.listen import Listener
 from services.errors import Unavailable
@@ -19,6 +20,8 @@ from workers import queues, registry
 POLL_S = 1.0
 SPACING_S = 0.05  # a storm of wakes makes no storm of passes
 RECONCILE_S = 5.0
+SCHEDULES_S = 1.0
+SCHEDULES_PAUSE_S = 5.0
 UNCLAIMED_S = 30.0
 HOUSEKEEPING_S = 60.0
 LONGEST_PAUSE_S = 2.0
@@ -33,6 +36,7 @@ class Dispatcher:
         self._redis = redis
         self._process = Process("dispatcher")
         self._stop = False
+        self._has_builtin = False
         self._due_at: dict[str, float] = {}
         self._failures = {"Postgres": 0, "Redis": 0}
 
@@ -68,13 +72,26 @@ class Dispatcher:
                 processes.beat(connection, self._process)
             standing.want_move(connection)
             if self._is_time("housekeeping", HOUSEKEEPING_S):
-                standing.want_housekeeping(connection)
                 standing.want_zone(connection)
-                standing.want_verify(connection)
+        self._look_at_schedules()
         if self._is_time("reconcile", RECONCILE_S):
             self._rescue()
             self._with_redis(self._hand_over_forgotten)
         self._with_redis(self._hand_over)
+
+    def _look_at_schedules(self) -> None:
+        """What is due by the clock becomes jobs. Whatever goes wrong here must not keep the jobs that are there waiting."""
+        if not self._is_time("schedules", SCHEDULES_S):
+            return
+        try:
+            with transaction() as connection:
+                if not self._has_builtin:
+                    schedules.ensure_builtin(connection)
+                schedules.tick(connection)
+            self._has_builtin = True
+        except Exception:
+            self._due_at["schedules"] = time.monotonic() + SCHEDULES_PAUSE_S
+            log.exception("the schedules could not be looked at")
 
     def _with_redis(self, step: Callable[[], None]) -> None:
         """While Redis is away everything else goes on, and it is asked again after a pause."""
@@ -97,18 +114,18 @@ class Dispatcher:
             if not reconcile.alone(connection):
                 return
             rescued = reconcile.rescue(connection)
-            processes.forget_stale(connection)
+            reconcile.forget_silent(connection)
         for job, decision in rescued:
             log.warning("%s %s attempt %s was lost: %s", job.kind, job.id, job.attempt, decision.state)
 
     def _hand_over_forgotten(self) -> None:
         """Redis may lose messages, and a worker may die with one: what nobody carries is dispatched again."""
         with transaction() as connection:
-            age_s = 0.0 if queues.woke_up(self._redis) else UNCLAIMED_S
-            gone = queues.forgotten(self._redis, dispatch.unclaimed(connection, age_s))
-            dispatch.take_back(connection, gone)
-        if gone:
-            log.warning("%s jobs are handed over again: their messages are gone", len(gone))
+            redis_lost = queues.woke_up(self._redis)
+            gone = queues.forgotten(self._redis, dispatch.unclaimed(connection, 0.0 if redis_lost else UNCLAIMED_S))
+            again = dispatch.take_back(connection, gone, redis_lost=redis_lost)
+        if again:
+            log.warning("%s jobs are handed over again: their messages are gone", again)
 
     def _is_time(self, what: str, every_s: float) -> bool:
         now = time.monotonic()

@@ -1,11 +1,16 @@
 """Rollup jobs: build again what raw operations say, or compare with it."""
 
-from datetime import date
+from datetime import date, timedelta
 
+from services.clock import today
+from services.db import transaction
 from services.errors import BadInput
 from services.rollups.rebuild import rebuild as rebuild_rollups
+from services.rollups.state import zone_of
 from services.rollups.verify import verify as verify_rollups
 from workers.running import Running
+
+VERIFIED_DAYS = 2
 
 
 def rebuild(job: Running) -> dict[str, object]:
@@ -14,8 +19,15 @@ def rebuild(job: Running) -> dict[str, object]:
 
 
 def verify(job: Running) -> dict[str, object]:
-    """Args: start, end (days of the reporting zone, YYYY-MM-DD), or neither for everything that can be checked."""
-    return verify_rollups(_day(job, "start"), _day(job, "end"))
+    """Args: start, end (days of the reporting zone, YYYY-MM-DD), or neither for today and the day before."""
+    start, end = _day(job, "start"), _day(job, "end")
+    return verify_rollups(*(_last_days() if start is None and end is None else (start, end)))
+
+
+def _last_days() -> tuple[date, date]:
+    with transaction() as connection:
+        end = today(zone_of(connection)) + timedelta(days=1)
+    return end - timedelta(days=VERIFIED_DAYS), end
 
 
 def _day(job: Running, name: str) -> date | None:

@@ -1,6 +1,7 @@
 """The one wrapper around every job: claim, run, and one fenced ending. RQ calls `run` in a fresh process with the id of a job."""
 
 import logging
+import os
 import signal
 import time
 import traceback
@@ -39,9 +40,15 @@ class Attempt:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        signal.alarm(0)  # RQ's time limit is for the handler, not for writing down how it ended
         if error is not None:
             self._error, self._trace = error, "".join(traceback.format_exception(error))
         return True
+
+    @property
+    def settled(self) -> bool:
+        """The handler has finished the job itself. What failed after that may have undone it, with the rest of its transaction."""
+        return self._running.finished and self._error is None
 
     def write(self, connection: Connection) -> str:
         """Write how it ended; the words for the log. Raises Fenced."""
@@ -66,7 +73,7 @@ def run(job_id: int) -> None:
     worker = (message.worker_name if message else None) or "unknown"
     if draining():
         return  # unclaimed: the dispatcher notices and hands it over again
-    job = insist(partial(claim.claim, job_id=job_id, worker=worker))
+    job = insist(partial(claim.claim, job_id=job_id, worker=worker, pid=os.getpid()))
     if job is None:
         return
     what, began = f"{job.kind} {job.id} attempt {job.attempt}", time.monotonic()
@@ -75,11 +82,10 @@ def run(job_id: int) -> None:
     heart.start()
     with Attempt(running) as attempt:
         attempt.result = registry.handler(job.kind)(running)
-        signal.alarm(0)  # RQ's time limit is for the handler, not for writing down how it ended
         as_json(attempt.result)
     heart.stop()
     try:
-        told = "done" if running.finished else insist(attempt.write)
+        told = "done" if attempt.settled else insist(attempt.write)
         log.info("%s: %s, %.2f s", what, told, time.monotonic() - began)
     except Fenced:
         log.warning("%s: its lease was lost, nothing is written", what)

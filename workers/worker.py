@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 
 from redis import Redis
@@ -15,13 +16,15 @@ from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.job import Job as Message
 
-from services.db import forget, transaction
+from services.db import hang_up, transaction
 from services.errors import Unavailable
 from services.jobs import claim, processes
 from services.jobs.processes import Process
 from workers import queues, registry
 
 WORKER_TTL_S = 25  # RQ blocks 15 s less than this for a message, so the worker beats every 10 s
+QUIET_POLL_S = 2.0
+OVERDUE_S = 15.0  # a job's process ends itself within a few seconds of being asked; what still lives then hangs
 PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger("workers")
@@ -45,6 +48,7 @@ class JobWorker(Worker):
         )
         self._process = process
         self._beat_at: float | None = None
+        self._quiet = False
 
     @property
     def stop_requested(self) -> bool:
@@ -62,7 +66,16 @@ class JobWorker(Worker):
         super().heartbeat(timeout, pipeline)
         if not self.is_horse and (self._beat_at is None or time.monotonic() - self._beat_at >= processes.BEAT_S - 1):
             self._beat_at = time.monotonic()
-            beat(self._process)
+            self._quiet = beat(self._process)
+
+    def check_for_suspension(self, burst: bool) -> None:  # noqa: ARG002 - RQ's signature
+        """While an operator wants this worker quiet, or Postgres is away, take no message. One taken meanwhile is refused by the claim."""
+        if self._beat_at is None:
+            self.heartbeat()
+        while self._quiet and not self.stop_requested:
+            time.sleep(QUIET_POLL_S)
+            self._beat_at = None
+            self.heartbeat()
 
     def maintain_heartbeats(self, job: Message) -> None:
         """A running job outlives Redis: its truth and its lease are elsewhere."""
@@ -70,7 +83,10 @@ class JobWorker(Worker):
             super().maintain_heartbeats(job)
         except RedisError as error:
             log.warning("no heartbeat to Redis: %s", error)
-            beat(self._process)
+            self._quiet = beat(self._process)
+        if self._is_overdue(job):
+            log.warning("job %s was asked to stop or lost its lease, and hangs: its process is ended", job.args[0])
+            self.kill_horse()
 
     def fork_work_horse(self, job: Message, queue: Queue) -> None:
         """SIGTERM is blocked over the fork: the parent's waits a moment, and the job's process finds its own pending whenever it looks."""
@@ -86,19 +102,39 @@ class JobWorker(Worker):
     def handle_warm_shutdown_request(self) -> None:
         """Pass the request on to the running job, which stops at a clean point or gives its job back."""
         if self.horse_pid:
-            os.kill(self.horse_pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it ended just now
+                os.kill(self.horse_pid, signal.SIGTERM)
+
+    def request_force_stop(self, _signal: int, _frame: FrameType | None) -> None:
+        """Asked twice, it goes no faster: the job's process gives up within seconds anyway, and killing it would burn the attempt."""
+        log.warning("asked to stop again: the running job is about to end or to be given back")
+
+    def set_current_job_working_time(self, current_job_working_time: float, pipeline: Pipeline | None = None) -> None:  # noqa: ARG002
+        """Not kept in Redis either: a worker that waits for its job's process must not leave it alone because Redis is away."""
+        self.current_job_working_time = current_job_working_time
 
     def set_shutdown_requested_date(self) -> None:
         """Not kept in Redis: nobody reads it, and Redis may be what is going down."""
 
-    def _give_up(self, message: Message, *_: object) -> None:
-        """The job's process is dead, so its lease need not run out first."""
+    def _is_overdue(self, message: Message) -> bool:
         try:
             with transaction() as connection:
-                claim.abandon(connection, int(message.args[0]), self.name)
+                return claim.overdue(connection, int(message.args[0]), self.name, self.horse_pid, OVERDUE_S)
+        except Unavailable:
+            return False
+        finally:
+            hang_up()
+
+    def _give_up(self, message: Message, *_: object) -> None:
+        """The job's process is dead: if it was to stop it has, and else its lease need not run out first."""
+        job_id = int(message.args[0])
+        try:
+            with transaction() as connection:
+                if not claim.stopped_hard(connection, job_id, self.name):
+                    claim.abandon(connection, job_id, self.name)
         except Unavailable as error:
-            log.warning("job %s died and waits for its lease: %s", message.args[0], error)
-        forget()
+            log.warning("job %s died and waits for its lease: %s", job_id, error)
+        hang_up()
 
 
 def work(queue_name: str) -> int:
@@ -150,14 +186,17 @@ def _wait_for(redis: Redis, process: Process) -> None:
             return
 
 
-def beat(process: Process) -> None:
-    """Beat, and close the connection again: none may be open when the worker forks."""
+def beat(process: Process) -> bool:
+    """Beat, and close the connection again: none may be open when the worker forks. True when no job is to be taken: an operator
+    said so, or Postgres does not answer, and whoever still reaches it had better take the next message."""
+    quiet = True
     try:
         with transaction() as connection:
-            processes.beat(connection, process)
+            quiet = processes.beat(connection, process)
     except Unavailable as error:
         log.warning("no heartbeat to Postgres: %s", error)
-    forget()
+    hang_up()
+    return quiet
 
 
 def leave(process: Process) -> None:

@@ -28,9 +28,14 @@ class Caller:
     key: Key | None
     account: Account | None
 
+    @property
+    def name(self) -> str:
+        """What rows and the audit call it."""
+        return f"key:{self.key.name}" if self.key else self.account.name if self.account else "nobody"
 
-def protected(*scopes: str, session: bool = False) -> APIRouter:
-    """A router whose routes answer keys with one of `scopes`, and with `session` also signed-in browsers."""
+
+def protected(*scopes: str, session: bool = False, role: str = "viewer") -> APIRouter:
+    """A router whose routes answer keys with one of `scopes`, and with `session` also signed-in browsers of people who have `role`."""
 
     def by_key(request: Request) -> None:
         request.state.caller = _by_key(request, scopes)
@@ -38,7 +43,7 @@ def protected(*scopes: str, session: bool = False) -> APIRouter:
     def by_key_or_session(request: Request) -> None:
         # A key that was presented must be good: a bad one never falls back to the browser's session.
         if "authorization" not in request.headers and request.app.state.sessions and cookie.read(request):
-            request.state.caller = _by_session(request)
+            request.state.caller = _by_session(request, role)
         else:
             request.state.caller = _by_key(request, scopes)
 
@@ -76,11 +81,12 @@ def _by_key(request: Request, scopes: tuple[str, ...]) -> Caller:
         return Caller(keys.verify(connection, bearer(request), *scopes), None)
 
 
-def _by_session(request: Request) -> Caller:
+def _by_session(request: Request, role: str) -> Caller:
     if request.method not in SAFE and not origin.is_ours(request):
         raise Forbidden("The request came from another site.")
     with transaction() as connection:
         account = sign_ins.who(connection, cookie.read(request) or "")
     if account is None:
         raise Unauthenticated("The session has ended.")
+    account.require(role)
     return Caller(None, account)

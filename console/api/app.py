@@ -1,4 +1,4 @@
-"""The FastAPI app of /api and /v1."""
+"""The FastAPI app of /api, /v1 and /metrics."""
 
 from types import ModuleType
 from typing import Any
@@ -58,9 +58,9 @@ def build(*, sessions: bool) -> FastAPI:
 
 
 def _reading() -> tuple[ModuleType, ...]:
-    from console.api import metrics, reference
+    from console.api import jobs, metrics, prometheus, reference
 
-    return metrics, reference
+    return metrics, jobs, prometheus, reference
 
 
 def _add_failures(operation: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from services.errors import Unavailable
 
 OPEN_PAGES = ("/sign-in", "/sign-in/link")
 OWN_PAGES = ("/sign-out", "/account")
+API = ("/api", "/v1", "/metrics")
 STATIC = "/static/"
 STATIC_TRUST_S = 10.0
 WEBSOCKET_TRUST_S = 5.0
@@ -46,7 +47,7 @@ class Gate:
         request = HTTPConnection(scope)
         if not is_plain(path):
             await PlainTextResponse("This path cannot be used.", 400)(scope, receive, send)
-        elif path in ("/api", "/v1") or path.startswith(("/api/", "/v1/")):
+        elif path in API or path.startswith(("/api/", "/v1/")):
             await self._api(scope, receive, send)
         elif path in OPEN_PAGES:
             await self._pages(scope, receive, send)

@@ -11,6 +11,7 @@ from services.metrics import MEASURES, Measure
 
 UNKNOWN = "unknown"
 LONGEST_NAME = 28
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>~$:#|&])")
 
 
 def is_unknown(value: object) -> bool:
@@ -99,6 +100,6 @@ def short(name: str) -> str:
     return f"{name[:half]}…{name[-half:]}"
 
 
-def plain(name: str) -> str:
-    """A name in the middle of Markdown, as it is."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>$:~])", r"\\\1", name)
+def plain(words: str) -> str:
+    """Words from elsewhere in the middle of ours: they mean themselves, and are no Markdown."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(words.split()))

@@ -75,6 +75,12 @@ def _leave_parents_connections_alone() -> None:
         _engine().dispose(close=False)
 
 
+def hang_up() -> None:
+    """Close all connections. The engine stays, and what it knows of the server: processes forked from here need not ask again."""
+    if _engine.cache_info().currsize:
+        _engine().dispose()
+
+
 def forget() -> None:
     """Close the engine, if there is one; the next use makes another, for the settings of then."""
     if _engine.cache_info().currsize:

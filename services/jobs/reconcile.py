@@ -2,16 +2,18 @@
 
 from sqlalchemy import Connection, text
 
-from services.jobs import claim
+from services.jobs import claim, feed, hold, processes
 from services.jobs.retry import Decision
 from services.jobs.truth import Job, from_row
 
 LOCK = 7_036_001  # only one reconciler works at a time
 BATCH = 100
+TOLD: dict[str, feed.Action] = {"retry": "rescued", "dead": "buried", "cancelled": "cancelled"}
 
 
 def alone(connection: Connection) -> bool:
     """True when no other reconciler works, until the end of the transaction."""
+    hold.briefly(connection)
     return bool(connection.execute(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}).scalar_one())
 
 
@@ -26,5 +28,16 @@ def rescue(connection: Connection) -> list[tuple[Job, Decision]]:
         ),
         {"batch": BATCH},
     ).all()
-    jobs = [from_row(row) for row in expired]
-    return [(job, claim.lose(connection, job)) for job in jobs]
+    return [(job, _lose(connection, job)) for job in map(from_row, expired)]
+
+
+def forget_silent(connection: Connection) -> None:
+    """Drop processes that do not beat any more; what they ran is rescued by its lease."""
+    for process in processes.forget_stale(connection):
+        feed.tell(connection, "process forgotten", queue=process.queue, detail=f"{process.kind} {process.name}")
+
+
+def _lose(connection: Connection, job: Job) -> Decision:
+    decision = claim.lose(connection, job)
+    feed.tell(connection, TOLD[decision.state], job_id=job.id, queue=job.queue, detail=f"{job.kind}, attempt {job.attempt} was lost")
+    return decision

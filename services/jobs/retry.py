@@ -7,9 +7,23 @@ from typing import Literal
 
 from services.errors import BadInput, BinnacleError, Conflict, Forbidden, NotFound, Unauthenticated
 
-# The same attempt would fail again, so a person has to change something first.
-PERMANENT = (BadInput, Conflict, Forbidden, NotFound, Unauthenticated)
+# The same attempt would fail again, so a person has to change something first: what was sent, who may, or the code.
+PERMANENT = (
+    BadInput,
+    Conflict,
+    Forbidden,
+    NotFound,
+    Unauthenticated,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    NameError,
+    NotImplementedError,
+    SyntaxError,
+    TypeError,
+)
 FIRST_S, CEILING_S = 2.0, 600.0
+LONGEST_S = 86_400.0  # whoever asks for more time than a day is asked again tomorrow
 POISON = 3  # losses in a row: the job probably kills its worker
 
 Jitter = Callable[[], float]  # uniform in [0, 1)
@@ -31,7 +45,7 @@ def after_failure(error: BaseException, spent: int, max_attempts: int, jitter: J
     if isinstance(error, PERMANENT) or spent >= max_attempts:
         return DEAD
     asked_s = error.retry_after_s if isinstance(error, BinnacleError) else None
-    return Decision("retry", max(asked_s or 0, back_off_s(spent, jitter)))
+    return Decision("retry", max(min(asked_s or 0.0, LONGEST_S), back_off_s(spent, jitter)))
 
 
 def after_loss(spent: int, losses: int, max_attempts: int, jitter: Jitter = random.random) -> Decision:

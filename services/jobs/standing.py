@@ -1,15 +1,12 @@
-"""Standing work: jobs that come to be because something waits, or because it is time."""
-
-from datetime import timedelta
+"""Standing work: jobs that come to be because something waits. What is done because it is time is a schedule."""
 
 from sqlalchemy import Connection, text
 
-from services.clock import today
 from services.jobs.truth import enqueue
-from services.rollups.state import zone_changed, zone_of
+from services.rollups.state import zone_changed
 
-MOVE, HOUSEKEEPING, REBUILD, VERIFY = "telemetry.move", "housekeeping", "rollups.rebuild", "rollups.verify"
-VERIFIED_DAYS = 2
+MOVE, REBUILD = "telemetry.move", "rollups.rebuild"
+FORGOTTEN_AT_ONCE = 5_000
 
 
 def want_move(connection: Connection) -> int | None:
@@ -31,54 +28,22 @@ def want_move(connection: Connection) -> int | None:
     return None if due is None else enqueue(connection, MOVE, queue="rollups", dedupe_key=MOVE, run_at=due, max_attempts=5)
 
 
-def want_housekeeping(connection: Connection) -> int | None:
-    """Once an hour."""
-    wanted = connection.execute(
-        text(
-            """
-            select not exists (select 1 from jobs where kind = :kind and state in ('done', 'cancelled', 'dead')
-                               and finished_at > now() - interval '1 hour')
-               and not exists (select 1 from jobs where dedupe_key = :kind and state in ('queued', 'retry', 'running'))
-            """
-        ),
-        {"kind": HOUSEKEEPING},
-    ).scalar_one()
-    return enqueue(connection, HOUSEKEEPING, queue="default", dedupe_key=HOUSEKEEPING) if wanted else None
-
-
-def want_verify(connection: Connection) -> int | None:
-    """Once a day, today and the day before are compared with the stored operations, where anything was rolled up at all."""
-    wanted = connection.execute(
-        text(
-            """
-            select exists (select 1 from rollup_day)
-               and not exists (select 1 from jobs where dedupe_key = :kind and state in ('done', 'cancelled', 'dead')
-                               and finished_at > now() - interval '1 day')
-               and not exists (select 1 from jobs where dedupe_key = :kind and state in ('queued', 'retry', 'running'))
-            """
-        ),
-        {"kind": VERIFY},
-    ).scalar_one()
-    if not wanted:
-        return None
-    end = today(zone_of(connection)) + timedelta(days=1)
-    days = {"start": str(end - timedelta(days=VERIFIED_DAYS)), "end": str(end)}
-    return enqueue(connection, VERIFY, days, queue="default", dedupe_key=VERIFY)
-
-
 def want_zone(connection: Connection) -> int | None:
     """Days cut in another zone than REPORTING_ZONE are cut anew."""
     return enqueue(connection, REBUILD, queue="default", dedupe_key=REBUILD) if zone_changed(connection) else None
 
 
 def forget_finished(connection: Connection) -> int:
-    """Drop jobs that ended well 30 days ago, and dead ones after 90; how many."""
+    """Drop some jobs that ended well 30 days ago, and dead ones after 90; how many. What an operator holds is left for the next time."""
     return connection.execute(
         text(
             """
-            delete from jobs where state in ('done', 'cancelled', 'dead')
-                and finished_at < now() - case state when 'dead' then interval '90 days' else interval '30 days' end
-                and finished_at < now() - interval '30 days'
+            delete from jobs where id = any(array(
+                select id from jobs where state in ('done', 'cancelled', 'dead')
+                    and finished_at < now() - case state when 'dead' then interval '90 days' else interval '30 days' end
+                    and finished_at < now() - interval '30 days'
+                order by finished_at limit :most for update skip locked))
             """
-        )
+        ),
+        {"most": FORGOTTEN_AT_ONCE},
     ).rowcount

@@ -1,7 +1,8 @@
 """The job rows: written in the transaction of their cause, read by everyone."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, cast
@@ -11,10 +12,16 @@ from sqlalchemy import Connection, Row, text
 
 from services.errors import BadInput, NotFound
 
+MOST_TAGS, LONGEST_TAG = 20, 100
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # and not a backslash that happens to stand before u0000
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One row of `jobs`. `attempt` counts claims, whatever became of them; `progress` is {"done", "total", "note"}."""
+    """One row of `jobs`. `attempt` counts claims, whatever became of them; `progress` is {"done", "total", "note"}.
+
+    `lost` counts the newest attempts that ended with their process, in a row; `result_ref` says where what it makes is found.
+    """
 
     id: int
     kind: str
@@ -40,6 +47,12 @@ class Job:
     created_by: str
     created_at: datetime
     finished_at: datetime | None
+    tags: list[str]
+    result_ref: str | None
+    lost: int
+    fingerprint: str | None
+    claimed_at: datetime | None
+    discarded_at: datetime | None
 
 
 NAMES = tuple(field.name for field in fields(Job))
@@ -62,19 +75,25 @@ def enqueue(
     max_attempts: int = 3,
     cause: tuple[str, object] | None = None,
     created_by: str = "system",
+    tags: Iterable[str] = (),
+    result_ref: str | None = None,
 ) -> int | None:
     """Write a job in the caller's transaction; its id, or None when one with the same `dedupe_key` is queued or running.
 
-    Lower `priority` goes first. `cause` is (type, id) of what made it necessary. Raises BadInput for values no job can have.
+    Lower `priority` goes first. `cause` is (type, id) of what made it necessary, `created_by` who.
+    Raises BadInput for values no job can have.
     """
+    labels = sorted(set(tags))
     _refuse_impossible(kind, queue, priority, run_at, max_attempts)
+    _refuse_labels(labels)
     cause_type, cause_id = (cause[0], str(cause[1])) if cause else (None, None)
     made = connection.execute(
         text(
             """
-            insert into jobs (kind, args, queue, dedupe_key, priority, run_at, max_attempts, cause_type, cause_id, created_by)
+            insert into jobs (kind, args, queue, dedupe_key, priority, run_at, max_attempts, cause_type, cause_id, created_by,
+                              tags, result_ref)
             values (:kind, cast(:args as jsonb), :queue, :dedupe_key, :priority, coalesce(:run_at, now()), :max_attempts,
-                    :cause_type, :cause_id, :created_by)
+                    :cause_type, :cause_id, :created_by, cast(:tags as text[]), :result_ref)
             on conflict (dedupe_key) where state in ('queued', 'retry', 'running') do nothing
             returning id
             """
@@ -90,6 +109,8 @@ def enqueue(
             "cause_type": cause_type,
             "cause_id": cause_id,
             "created_by": created_by,
+            "tags": labels,
+            "result_ref": result_ref,
         },
     ).scalar_one_or_none()
     if made is not None:
@@ -133,12 +154,20 @@ def cancel(connection: Connection, job_id: int) -> Job:
 def as_json(value: object) -> str:
     """JSON that jsonb takes; raises BadInput for what JSON or Postgres has no word for."""
     try:
-        told = json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError) as error:
+        told = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        told.encode()
+    except UnicodeEncodeError:
+        raise BadInput("A job's arguments and results hold half of a surrogate pair, which is no character.") from None
+    except (TypeError, ValueError, RecursionError) as error:
         raise BadInput(f"A job's arguments and results must be plain JSON: {error}.") from None
-    if "\\u0000" in told:
+    if NUL.search(told):
         raise BadInput("A job's arguments and results must not hold NUL characters.")
     return told
+
+
+def clean(words: str, limit: int) -> str:
+    """Words that Postgres takes and a page can show; the end of what is too long, for that of a traceback says most."""
+    return words.replace("\0", "").encode(errors="replace").decode()[-limit:]
 
 
 def _refuse_impossible(kind: str, queue: str, priority: int, run_at: datetime | None, max_attempts: int) -> None:
@@ -150,3 +179,8 @@ def _refuse_impossible(kind: str, queue: str, priority: int, run_at: datetime | 
         raise BadInput(f"A job may have 1 to 1000 attempts, not {max_attempts}.")
     if run_at is not None and run_at.utcoffset() is None:
         raise BadInput("The time a job is due must say its zone.")
+
+
+def _refuse_labels(tags: list[str]) -> None:
+    if len(tags) > MOST_TAGS or any(not tag or len(tag) > LONGEST_TAG or "\0" in tag for tag in tags):
+        raise BadInput(f"A job may have {MOST_TAGS} tags of 1 to {LONGEST_TAG} characters.")

@@ -35,8 +35,13 @@ def test_it_knows_its_routes() -> None:
     """A new route has to be added here, and so passes through the refusals below."""
     assert protected_routes() == [
         ("GET", "/api/docs"),
+        ("GET", "/api/jobs/{job_id}"),
         ("GET", "/api/metrics/query"),
         ("GET", "/api/openapi.json"),
+        ("GET", "/metrics"),
+        ("POST", "/api/jobs"),
+        ("POST", "/api/jobs/{job_id}/cancel"),
+        ("POST", "/api/jobs/{job_id}/retry"),
         ("POST", "/api/operations"),
     ]
 
@@ -67,7 +72,8 @@ def test_it_refuses_everybody_without_a_good_key(server: Server, make_key: Calla
 
 @pytest.mark.parametrize(("server", "method", "path"), EVERYWHERE, indirect=["server"])
 def test_it_refuses_keys_without_the_scope(server: Server, make_key: Callable[..., str], method: str, path: str) -> None:
-    needed = {"/api/operations": "telemetry", "/api/metrics/query": "metrics"}.get(path, "admin")
+    scopes = {"/api/operations": "telemetry", "/api/metrics/query": "metrics", "/metrics": "metrics"}
+    needed = "jobs" if path.startswith("/api/jobs") else scopes.get(path, "admin")
     others = [scope for scope in ("telemetry", "metrics", "jobs", "ask") if scope != needed]
     with server.client(key=make_key(*others)) as client:
         answer = client.request(method, path)

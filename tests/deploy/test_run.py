@@ -13,9 +13,11 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from sqlalchemy import text
 
 from deploy.embedded import Postgres, Valkey
 from deploy.secret import is_free, kept_port, kept_secret
+from services.db import transaction
 from tests.system import READY, Console, wait_for
 
 LIMIT_BYTES = 1.2 * 2**30
@@ -113,12 +115,23 @@ def test_it_prepares_twice_without_harm(tmp_path: Path) -> None:
     assert (postgres.data / "PG_VERSION").read_text().strip() == "18"
 
 
-@pytest.mark.usefixtures("stack")
-def test_it_runs_on_a_database_and_redis_of_its_user(stack: None) -> None:
+@pytest.mark.usefixtures("database")
+def test_it_runs_on_a_database_and_redis_of_its_user_with_as_many_workers_as_told() -> None:
     urls = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
-    with Console.running(None, **urls) as console:
-        assert set(console.programs()) == {"supervisord", "web", "telemetry", "dispatcher", "worker-rollups", "worker-default"}
+    with Console.running(None, WORKERS_DEFAULT="2", WORKERS_ROLLUPS="0", **urls) as console:
+        assert set(console.programs()) == {"supervisord", "web", "telemetry", "dispatcher", "worker-default"}
         assert "Sample traffic" not in console.text
+        before = workers()
+        assert [queue for _, queue in before] == ["default", "default"]
+        control = [sys.executable, "-m", "supervisor.supervisorctl", "-s", f"unix://{console.folder}/run/control.sock"]
+        subprocess.run([*control, "restart", "console:worker-default-2"], check=True, capture_output=True)
+        wait_for(lambda: len(workers()) == 2, "the successor of the second")
+        assert len(set(before) & set(workers())) == 1, "the first was to stay"
+
+
+def workers() -> list[tuple[int, str]]:
+    with transaction() as connection:
+        return [(pid, queue) for pid, queue in connection.execute(text("select pid, queue from processes where kind = 'worker'"))]
 
 
 def test_it_lends_its_addresses_to_a_command(console: Console) -> None:

@@ -31,10 +31,11 @@ from services.settings import settings
 from services.telemetry.move import move_once
 from tests.benchmarks.sender import HEADERS
 from tests.console.conftest import serving
+from tests.faults.report import scale
 from tests.spans import call, request_of
 from tests.system import Console, wait_for
 
-AWAY_S = 20
+AWAY_S = scale(6, 20)
 ROOM_BYTES = 17 * 1024 * 1024  # of one file; a segment of Postgres' log needs 16 MiB
 RETRYABLE = {429, 502, 503, 504}
 

@@ -16,10 +16,11 @@ import psutil
 import pytest
 
 from services.settings import ROOT
+from tests.faults.report import scale
 from tests.system import Console, wait_for
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
-ROWS = 60_000
+ROWS = scale(20_000, 60_000)
 BATCH = 40
 PROGRAMS = ("web", "telemetry", "dispatcher", "worker-rollups", "worker-default", "postgres", "valkey", "supervisord")
 MAP = """

@@ -9,15 +9,15 @@ from urllib.parse import urlsplit
 class Cable:
     """Forwards a port of this machine to the host and port of a URL until it is pulled."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, address: str = "127.0.0.1") -> None:
         parts = urlsplit(url)
         assert parts.hostname is not None
         assert parts.port is not None
         self._target = (parts.hostname, parts.port)
         self._open: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((address, 0))
         self._address: tuple[str, int] = self._listener.getsockname()
-        self.url = url.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{self._address[1]}")
+        self.url = url.replace(f"{parts.hostname}:{parts.port}", f"{address}:{self._address[1]}")
         self._serve()
 
     def pull(self) -> None:
@@ -32,6 +32,10 @@ class Cable:
         self._listener = socket.create_server(self._address)
         self._serve()
 
+    def passes(self, data: bytes) -> bool:
+        """Whether this piece gets through; if not, its connection is cut."""
+        return True
+
     def _serve(self) -> None:
         Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
@@ -39,19 +43,22 @@ class Cable:
         while True:
             try:
                 near, _ = listener.accept()
-                far = socket.create_connection(self._target)
             except OSError:
                 return
+            try:
+                far = socket.create_connection(self._target)
+            except OSError:
+                _cut(near)  # the other end is down, the cable is not
+                continue
             self._open += [near, far]
             for source, sink in ((near, far), (far, near)):
-                Thread(target=_copy, args=(source, sink), daemon=True).start()
+                Thread(target=self._copy, args=(source, sink), daemon=True).start()
 
-
-def _copy(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65_536):
-            sink.sendall(data)
-    _cut(sink)
+    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while (data := source.recv(65_536)) and self.passes(data):
+                sink.sendall(data)
+        _cut(sink)
 
 
 def _cut(end: socket.socket) -> None:

@@ -1,15 +1,19 @@
 """What handlers do with their job, called as the wrapper calls them."""
 
+import signal
+import time
+from datetime import datetime
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from services.db import transaction
-from services.errors import BadInput
-from services.jobs import Job, claim, enqueue, get
+from services.errors import BadInput, Unavailable
+from services.jobs import Job, claim, enqueue, get, standing
 from services.jobs.claim import Fenced
 from workers import housekeeping, registry, rollups, sample
 from workers.run import Attempt
-from workers.running import Running
+from workers.running import LONGEST_NOTE, Heart, Running
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -136,3 +140,113 @@ def test_it_stops_making_a_sample_when_told_to() -> None:
 
     sample.generate(job)
     assert job.told_to_stop
+
+
+def test_its_progress_holds_nothing_that_postgres_cannot() -> None:
+    job = running()
+    job.report(1, 2, "a\0b \ud83d" + "x" * 1_000)
+
+    with transaction() as connection:
+        claim.heartbeat(connection, job.job, job.take_progress())
+    progress = read(job).progress
+    assert progress is not None
+    assert len(progress["note"]) == LONGEST_NOTE
+
+
+def test_it_sweeps_up_everything_about_jobs_that_would_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "FORGOTTEN_AT_ONCE", 2)
+    job = running()
+    old = """
+        insert into jobs (kind, queue, state, finished_at) select 'old', 'q', 'done', now() - interval '31 days' from generate_series(1, 5);
+        insert into job_attempts (job_id, attempt, worker) select id, 1, 'w' from jobs where kind = 'old';
+        insert into job_rescues (at, action, n) select now() - interval '31 days', 'rescued', 2 from generate_series(1, 5);
+        insert into job_minutes
+            select date_trunc('minute', now() - interval '8 days') - m * interval '1 minute', 'q', 'old', 'done', 1, 1, 1
+            from generate_series(1, 5) m;
+        insert into schedules (name, kind, queue, zone, every_s) values ('old', 'housekeeping', 'default', 'UTC', 60);
+        insert into schedule_decisions (schedule_id, slot_at, local_label, decision, actor)
+            select s.id, now() - interval '91 days' - m * interval '1 minute', '', 'missed', 'schedule'
+            from schedules s, generate_series(1, 5) m
+    """
+    with transaction() as connection:
+        connection.execute(text(old))
+    housekeeping.tidy(job)
+
+    left = """
+        select (select count(*) from jobs where kind = 'old'), (select count(*) from job_attempts where worker = 'w'),
+               (select array_agg(n) from job_rescues), (select sum(n) from job_minutes where kind = 'old'),
+               (select count(*) from job_minutes where kind = 'old'), (select count(*) from schedule_decisions)
+    """
+    with transaction() as connection:
+        assert tuple(connection.execute(text(left)).one()) == (0, 0, [10], 5, 1, 0)
+    result = read(job).result
+    assert (result["jobs"], result["rescues"], result["job_minutes"], result["decisions"]) == (5, 5, 5, 5)
+
+
+def test_a_heart_outlives_what_it_did_not_expect(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    job = running()
+    first, beats = lease_of(job), []
+
+    def stumbles(connection: Connection, held: Job, progress: object = None) -> bool:
+        beats.append(progress)
+        if len(beats) == 1:
+            raise ValueError("never seen before")
+        return heartbeat(connection, held)
+
+    heartbeat = claim.heartbeat
+    monkeypatch.setattr(claim, "heartbeat", stumbles)
+    monkeypatch.setattr("workers.running.REPORT_S", 0.0)
+    heart = Heart(job)
+    heart.start()
+    for number in range(1, 200):
+        job.report(number, 200)
+        time.sleep(0.05)
+        if lease_of(job) > first:
+            break
+    heart.stop()
+    heart.join()
+
+    assert len(beats) >= 2
+    assert lease_of(job) > first
+    assert "never seen before" in caplog.text
+
+
+def lease_of(job: Running) -> datetime:
+    lease = read(job).lease_until
+    assert lease is not None
+    return lease
+
+
+def test_the_time_limit_is_over_with_the_handler() -> None:
+    job = running()
+    signal.alarm(60)
+    with Attempt(job):
+        raise ValueError("late")
+
+    assert signal.alarm(0) == 0
+
+
+def test_it_tries_again_when_the_transaction_in_which_the_job_was_finished_fails() -> None:
+    job, finished = running(), running()
+    with Attempt(job) as attempt, transaction() as connection:
+        job.finish(connection)
+        raise Unavailable("gone in mid-commit")
+    with Attempt(finished) as done, transaction() as connection:
+        finished.finish(connection)
+
+    assert (attempt.settled, done.settled) == (False, True)
+    assert write(attempt).startswith("failed with Unavailable")
+    assert (read(job).state, read(finished).state) == ("retry", "done")
+
+
+def test_it_leaves_a_job_done_whose_commit_took_though_nobody_heard_so() -> None:
+    job = running()
+    with Attempt(job) as attempt:
+        with transaction() as connection:
+            job.finish(connection)
+        raise Unavailable("gone after the commit")
+
+    assert not attempt.settled
+    with pytest.raises(Fenced):
+        write(attempt)
+    assert read(job).state == "done"

@@ -2,15 +2,19 @@
 
 import os
 import time
+from threading import Thread
 
+import pytest
 from rq.job import Job as Message
 
+from services.db import forget
 from services.jobs.dispatch import Handover
 from services.jobs.processes import Process
+from services.settings import settings
 from tests.workers.cable import Cable
 from tests.workers.conftest import Crew, holding_up_housekeeping, outcomes, queued, state, until
 from workers import queues
-from workers.worker import JobWorker
+from workers.worker import JobWorker, leave
 
 
 def test_it_waits_for_redis_and_goes_on_after_it_was_away(crew: Crew) -> None:
@@ -53,6 +57,28 @@ def test_it_goes_on_after_postgres_was_away(crew: Crew) -> None:
     assert worker.poll() is None
 
 
+def test_it_takes_no_message_while_postgres_is_away(stack: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    cable = Cable(os.environ["DATABASE_URL"])
+    redis = queues.connect()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("DATABASE_URL", cable.url)
+        forget()
+        settings.cache_clear()
+        worker = JobWorker(queues.queue(redis, "default"), Process("worker", "default"))
+        cable.pull()
+        waiting = Thread(target=worker.check_for_suspension, args=(False,), daemon=True)
+        waiting.start()
+        waiting.join(1.0)
+        assert waiting.is_alive(), "whoever reaches Postgres would have had to wait for this one to give its message up"
+        cable.plug()
+        waiting.join(10)
+        assert not waiting.is_alive()
+    leave(worker._process)
+    forget()
+    settings.cache_clear()
+    redis.close()
+
+
 def test_it_keeps_watching_a_running_job_while_redis_is_away(stack: None) -> None:
     cable = Cable(os.environ["REDIS_URL"])
     redis = queues.connect()
@@ -65,5 +91,7 @@ def test_it_keeps_watching_a_running_job_while_redis_is_away(stack: None) -> Non
     worker.maintain_heartbeats(message)
     cable.pull()
 
+    worker.set_current_job_working_time(12.0)  # RQ does both every ten seconds, and would give the running job up
     worker.maintain_heartbeats(message)
+    assert worker.current_job_working_time == 12.0
     redis.close()

@@ -105,3 +105,18 @@ def test_it_says_what_is_missing_to_start(stack: None, command: tuple[str, ...],
     assert run.returncode == 2
     assert run.stderr.strip().splitlines()[-1].startswith(sentence)
     assert "Traceback" not in run.stderr
+
+
+def test_it_gives_its_job_back_however_often_it_is_asked_to_stop(crew: Crew) -> None:
+    _, (worker,) = crew.muster(default=1)
+    with holding_up_housekeeping():
+        job_id = queued(max_attempts=1)
+        until(lambda: outcomes(job_id) == [None])
+        worker.terminate()
+        time.sleep(1.5)  # RQ forgives what comes within a second
+        worker.terminate()
+        assert worker.wait(9) == 0
+        assert outcomes(job_id) == ["released"]
+
+    crew.muster(default=1)
+    until(lambda: state(job_id) == "done")

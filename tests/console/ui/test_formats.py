@@ -73,3 +73,8 @@ def test_it_shortens_long_names_in_the_middle() -> None:
 
 def test_it_labels_measures_and_dimensions() -> None:
     assert (formats.label("latency_p95"), formats.label("error_type")) == ("Latency p95", "Error type")
+
+
+def test_it_lets_words_from_elsewhere_mean_themselves() -> None:
+    assert formats.plain("plain words, 1.5 (of two)") == "plain words, 1.5 (of two)"
+    assert formats.plain("*a* [b](http://c)\n# `d` $e$ <f> \\") == r"\*a\* \[b\](http\://c) \# \`d\` \$e\$ \<f\> \\"

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, text
 
 from services.db import transaction
 from services.errors import BadInput
-from services.jobs import Job, cancel, claim, enqueue, get
+from services.jobs import Job, cancel, claim, enqueue, get, hold
 from services.jobs.claim import Fenced
+from tests.crash import hurried, standing_still
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -199,3 +200,94 @@ def test_it_refuses_a_result_that_is_not_json() -> None:
         claim.finish(connection, job, {"when": object()})
 
     assert read(job).state == "running"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        claim.heartbeat,
+        claim.finish,
+        claim.release,
+        lambda c, job: claim.abandon(c, job.id, "tester"),
+    ],
+    ids=["heartbeat", "finish", "release", "abandon"],
+)
+def test_who_stands_still_before_the_commit_holds_the_job_only_for_moments(
+    monkeypatch: pytest.MonkeyPatch, step: Callable[[Connection, Job], object]
+) -> None:
+    monkeypatch.setattr(hold, "LONGEST", "200ms")
+    job = claimed()
+    with standing_still() as frozen:
+        step(frozen, job)
+        with hurried() as connection:
+            assert get(connection, job.id) == job
+            claim.finish(connection, job)
+
+    assert read(job).state == "done"
+
+
+def test_who_stands_still_while_claiming_leaves_the_job_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hold, "LONGEST", "200ms")
+    with transaction() as connection:
+        job_id = enqueue(connection, "housekeeping", queue="default")
+    assert job_id is not None
+    with standing_still() as frozen:
+        assert claim.claim(frozen, job_id, "frozen") is not None
+        with hurried() as connection:
+            job = claim.claim(connection, job_id, "tester")
+
+    assert job is not None
+    assert attempts(job) == [(1, "tester", None, None)]
+
+
+def test_it_knows_which_process_should_have_ended_by_itself() -> None:
+    with transaction() as connection:
+        job_id = enqueue(connection, "housekeeping", queue="default")
+        assert job_id is not None
+        job = claim.claim(connection, job_id, "tester", 7)
+        assert job is not None
+
+    def overdue(worker: str = "tester", pid: int = 7, grace_s: float = 5.0) -> bool:
+        with transaction() as connection:
+            return claim.overdue(connection, job.id, worker, pid, grace_s)
+
+    assert not overdue()
+    with transaction() as connection:
+        cancel(connection, job.id)
+    assert not overdue()  # it may still be about to stop
+    with transaction() as connection:
+        connection.execute(text("update jobs set cancel_requested_at = now() - interval '6 s'"))
+    assert overdue()
+    assert not overdue("another")
+    assert not overdue(pid=8)
+
+    with transaction() as connection:
+        claim.lose(connection, job)
+    assert overdue(grace_s=0.0)
+    assert not overdue()
+
+
+def test_a_process_that_was_ended_because_its_job_was_cancelled_leaves_it_cancelled() -> None:
+    job = claimed()
+
+    def ended(worker: str = "tester") -> bool:
+        with transaction() as connection:
+            return claim.stopped_hard(connection, job.id, worker)
+
+    assert not ended()  # nobody asked it to stop
+    with transaction() as connection:
+        cancel(connection, job.id)
+    assert not ended("another")
+    assert ended()
+    assert not ended()
+    assert read(job).state == "cancelled"
+    assert attempts(job) == [(1, "tester", "cancelled", None)]
+
+
+def test_who_asks_whether_to_stop_learns_that_the_job_is_no_longer_theirs() -> None:
+    zombie = claimed()
+    owner = claim_again(zombie)
+    with transaction() as connection:
+        assert not claim.asked(connection, owner)
+    with pytest.raises(Fenced), transaction() as connection:
+        claim.asked(connection, zombie)

@@ -5,8 +5,9 @@ import pytest
 from sqlalchemy import text
 
 from services.db import transaction
-from services.jobs import claim, dispatch, enqueue, get
+from services.jobs import claim, dispatch, enqueue, get, hold
 from services.jobs.dispatch import WINDOW, Handover
+from tests.crash import hurried, standing_still
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -95,3 +96,14 @@ def test_it_hands_a_retry_over_again_when_it_is_due() -> None:
         connection.execute(text("update jobs set run_at = now()"))
 
     assert [(handover.id, handover.seq) for handover in taken()] == [(first.id, 2)]
+
+
+def test_a_dispatcher_that_stands_still_keeps_its_jobs_from_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hold, "LONGEST", "200ms")
+    (job_id,) = queued()
+    with standing_still() as frozen:
+        assert [handover.id for handover in dispatch.take(frozen, "default")] == [job_id]
+        with hurried() as connection:  # its message is out already
+            claim.claim(connection, job_id, "tester")
+    with transaction() as connection:
+        assert get(connection, job_id).state == "running"

@@ -1,9 +1,13 @@
+import time
+
 import pytest
 from sqlalchemy import text
 
 from services.db import transaction
-from services.jobs import Job, cancel, claim, enqueue, get, reconcile
+from services.jobs import Job, cancel, claim, enqueue, get, hold, processes, reconcile
 from services.jobs.claim import Fenced
+from services.jobs.processes import Process
+from tests.crash import hurried, standing_still
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -92,3 +96,46 @@ def test_it_works_alone() -> None:
         assert not reconcile.alone(second)
     with transaction() as connection:
         assert reconcile.alone(connection)
+
+
+def test_a_process_that_stands_still_in_mid_rescue_does_not_keep_others_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hold, "LONGEST", "200ms")
+    job = claimed()
+    expire()
+    with standing_still() as frozen:
+        assert reconcile.alone(frozen)
+        assert len(reconcile.rescue(frozen)) == 1
+        time.sleep(0.6)
+        with hurried() as connection:
+            assert reconcile.alone(connection)
+            assert [lost.id for lost, _ in reconcile.rescue(connection)] == [job.id]
+
+    assert outcomes(job) == ["lost"]
+
+
+def test_giving_a_job_back_does_not_make_it_less_poisonous() -> None:
+    job = claimed(max_attempts=10)
+    for _ in range(2):
+        expire()
+        rescued()
+        job = claimed(job.id)
+        with transaction() as connection:
+            claim.release(connection, job)
+        job = claimed(job.id)
+    expire()
+
+    assert rescued() == [(job.id, "dead")]
+    assert outcomes(job) == ["lost", "released", "lost", "released", "lost"]
+
+
+def test_it_tells_which_processes_fell_silent() -> None:
+    silent, alive = Process("worker", "default"), Process("dispatcher")
+    with transaction() as connection:
+        processes.beat(connection, silent)
+        connection.execute(text("update processes set beat_at = now() - interval '2 minutes'"))
+        processes.beat(connection, alive)
+        reconcile.forget_silent(connection)
+        reconcile.forget_silent(connection)
+        told = connection.execute(text("select action, queue, n, detail from job_rescues")).all()
+
+    assert [tuple(row) for row in told] == [("process forgotten", "default", 1, f"worker {silent.name}")]

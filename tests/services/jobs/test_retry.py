@@ -19,6 +19,7 @@ from services.jobs.retry import after_failure, after_loss, back_off_s
         (Unavailable("away", retry_after_s=20), 1, "retry", 20.0),  # whoever knows better is heard
         (TooMuch("slow down", retry_after_s=7), 2, "retry", 7.0),
         (TooMuch("slow down", retry_after_s=7), 3, "dead", 0.0),
+        (Unavailable("away for good", retry_after_s=10**15), 1, "retry", 86_400.0),  # no date can be that far away
         (TimeoutError(), 1, "retry", 1.0),
         (SystemExit(1), 1, "retry", 1.0),
     ],

@@ -57,19 +57,6 @@ def test_it_waits_a_little_after_a_move_that_died() -> None:
         assert get(connection, second).run_at > datetime.now(UTC) + timedelta(seconds=20)
 
 
-def test_it_wants_the_broom_once_an_hour() -> None:
-    with transaction() as connection:
-        made = standing.want_housekeeping(connection)
-        assert made is not None
-        assert standing.want_housekeeping(connection) is None
-        job = claim.claim(connection, made, "tester")
-        assert job is not None
-        claim.finish(connection, job)
-        assert standing.want_housekeeping(connection) is None
-        connection.execute(text("update jobs set finished_at = now() - interval '61 minutes'"))
-        assert standing.want_housekeeping(connection) is not None
-
-
 def test_it_forgets_jobs_past_their_keep() -> None:
     with transaction() as connection:
         for state, days in (("done", 29), ("done", 31), ("cancelled", 31), ("dead", 31), ("dead", 91)):
@@ -93,10 +80,25 @@ def test_it_keeps_a_list_of_who_is_at_work() -> None:
         processes.beat(connection, silent)
         connection.execute(text("update processes set beat_at = now() - interval '2 minutes'"))
         processes.beat(connection, process)
-        assert processes.forget_stale(connection) == 1
+        assert processes.forget_stale(connection) == [silent]
         rows = connection.execute(text("select id, kind, queue, pid from processes")).all()
         assert [tuple(row) for row in rows] == [(process.id, "worker", "default", process.pid)]
         processes.leave(connection, process)
         assert connection.execute(text("select count(*) from processes")).scalar_one() == 0
 
     assert Process("worker").name != Process("worker").name
+
+
+def test_it_forgets_a_batch_at_a_time_and_leaves_what_an_operator_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "FORGOTTEN_AT_ONCE", 2)
+    with transaction() as connection:
+        ids = [enqueue(connection, "housekeeping", queue="default") for _ in range(5)]
+        connection.execute(text("update jobs set state = 'dead', finished_at = now() - interval '91 days' + id * interval '1 s'"))
+    with transaction() as operator:
+        operator.execute(text("select from jobs where id = :id for update"), {"id": ids[0]})
+        with transaction() as connection:
+            assert [standing.forget_finished(connection) for _ in range(3)] == [2, 2, 0]
+        operator.execute(text("update jobs set state = 'retry' where id = :id"), {"id": ids[0]})
+    with transaction() as connection:
+        assert standing.forget_finished(connection) == 0
+        assert get(connection, ids[0] or 0).state == "retry"

@@ -121,6 +121,8 @@ def test_it_says_so_when_there_is_no_such_job() -> None:
         ({"args": {"when": datetime.now(UTC)}}, "plain JSON"),
         ({"args": {"share": float("nan")}}, "plain JSON"),
         ({"args": {"text": "a\0b"}}, "NUL"),
+        ({"args": {"text": "a\\\0b"}}, "NUL"),
+        ({"args": {"text": "half \ud83d"}}, "surrogate"),
     ],
 )
 def test_it_refuses_what_no_job_can_have(told: dict[str, object], reason: str) -> None:
@@ -133,3 +135,8 @@ def test_it_is_not_claimed_before_it_is_due() -> None:
 
     with transaction() as connection:
         assert claim.claim(connection, job_id, "tester") is None
+
+
+def test_it_tells_a_nul_from_words_about_one() -> None:
+    job = read(queued(args={"path": "C:\\u0000", "words": "é 😀"}))
+    assert job.args == {"path": "C:\\u0000", "words": "é 😀"}

@@ -14,7 +14,7 @@ from services.__main__ import main
 from services.clock import day_start, today, utc_now
 from services.db import transaction
 from services.errors import BadInput
-from services.jobs import claim, get, standing
+from services.jobs import claim, enqueue, get
 from services.rollups import kept
 from services.rollups.rebuild import rebuild
 from services.rollups.verify import verify
@@ -235,11 +235,10 @@ def test_it_keeps_twenty_examples_of_any_number_of_differences() -> None:
     assert len(result["examples"]) == 20
 
 
-def test_the_last_two_days_are_verified_once_a_day() -> None:
+def test_a_job_that_is_told_no_days_verifies_the_last_two() -> None:
     with transaction() as connection:
-        made = standing.want_verify(connection)
+        made = enqueue(connection, "rollups.verify", queue="default")
         assert made is not None
-        assert standing.want_verify(connection) is None
         job = claim.claim(connection, made, "tester")
         assert job is not None
     result = rollup_jobs.verify(Running(job))
@@ -251,15 +250,6 @@ def test_the_last_two_days_are_verified_once_a_day() -> None:
         claim.finish(connection, job, result)
         assert connection.execute(text("select value ->> 'end' from console_state where key = 'verify'")).scalar_one() == result["end"]
         assert get(connection, made).result["differences"] == 0
-        assert standing.want_verify(connection) is None
-        connection.execute(text("update jobs set finished_at = now() - interval '25 hours'"))
-        assert standing.want_verify(connection) is not None
-
-
-def test_nothing_is_verified_where_nothing_is(request: pytest.FixtureRequest) -> None:
-    request.getfixturevalue("empty")()
-    with transaction() as connection:
-        assert standing.want_verify(connection) is None
 
 
 def test_a_day_that_begins_at_the_boundary_is_whole() -> None:

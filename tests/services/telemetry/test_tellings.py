@@ -1,9 +1,7 @@
 """Calls told by one library, by two or by three, in any order and any cut: each counts once, and the rollups equal the raw rows."""
 
 import random
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,12 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from services.clock import utc_now
-from services.db import engine, transaction
+from services.db import transaction
 from services.rollups.verify import verify
 from services.telemetry.move import move_once
+from tests.crash import Crash, crash_at
 from tests.traffic import arrive, move_all, send
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -120,27 +119,6 @@ def test_a_call_counts_once_whoever_tells_it_in_whatever_order(empty: Any, told:
     exact(told)
 
 
-class Crash(BaseException):
-    """The worker is gone; nothing after this ran."""
-
-
-@contextmanager
-def crash_at(statement: int) -> Iterator[list[int]]:
-    """Die just before the given statement (from 0) is sent; yields a list whose length is how many there were."""
-    seen: list[int] = []
-
-    def before(*_: object) -> None:
-        if len(seen) == statement:
-            raise Crash
-        seen.append(len(seen))
-
-    event.listen(engine(), "before_cursor_execute", before)
-    try:
-        yield seen
-    finally:
-        event.remove(engine(), "before_cursor_execute", before)
-
-
 def mixed(seed: int) -> Told:
     """A bit of everything, the same for the same seed."""
     chance = random.Random(seed)
@@ -169,7 +147,7 @@ def test_a_move_that_dies_between_any_two_statements_has_moved_nothing() -> None
                 break
         assert (stored(), rolled_up()) == before
         statement += 1
-        assert len(seen) <= statement
+        assert len(seen) == statement
     assert statement > 20, "the move is made of many statements"
     exact(told)
 
