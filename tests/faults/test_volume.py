@@ -5,7 +5,6 @@ from tests.benchmarks.figure import percentile
 from tests.faults.oracle import Oracle
 from tests.faults.report import Fault, scale
 
-
 CROWDED = scale(5, 1)  # the short run shares the machine with other tests
 
 
