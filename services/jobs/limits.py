@@ -14,10 +14,6 @@ class Rooms:
     queue: int | None
     kinds: dict[str, int]
 
-    @property
-    def unlimited(self) -> bool:
-        return self.queue is None and not self.kinds
-
 
 def rooms(connection: Connection, queue: str) -> Rooms:
     """What limits leave for a queue now; what was handed over and not yet claimed takes room already. 0 while paused."""

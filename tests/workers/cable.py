@@ -32,7 +32,7 @@ class Cable:
         self._listener = socket.create_server(self._address)
         self._serve()
 
-    def passes(self, data: bytes) -> bool:  # noqa: ARG002 - for cables that let only some through
+    def passes(self, data: bytes) -> bool:  # noqa: ARG002 - for those who look at it
         """Whether this piece gets through; if not, its connection is cut."""
         return True
 

@@ -25,6 +25,8 @@ EMPTY = text(
     "; ".join(f"delete from {name}" for name in ("jobs", "job_limits", "job_minutes", "job_rescues", "processes", "console_state"))
 )
 
+DYING = text("select exists (select from pg_stat_activity where datname = current_database() and state like 'idle in transaction%')")
+
 
 def claims_alone(job_id: int, worker: str) -> Job | None:
     with transaction() as connection:

@@ -117,6 +117,8 @@ def test_it_says_so_when_there_is_no_such_job() -> None:
         ({"queue": ""}, "needs a kind and a queue"),
         ({"priority": -1}, "priority must be"),
         ({"max_attempts": 0}, "1 to 1000 attempts"),
+        ({"tags": ["x" * 101]}, "20 tags of 1 to 100"),
+        ({"tags": [f"tag {number}" for number in range(21)]}, "20 tags of 1 to 100"),
         ({"run_at": datetime(2026, 1, 1)}, "say its zone"),
         ({"args": {"when": datetime.now(UTC)}}, "plain JSON"),
         ({"args": {"share": float("nan")}}, "plain JSON"),
