@@ -12,7 +12,6 @@ from sqlalchemy import Engine, create_engine, text
 from services.db import transaction
 from services.errors import Unavailable
 from services.jobs import enqueue
-from tests.system import wait_for
 
 LIVE = "select count(*) from jobs where kind like 'fault.%' and state in ('queued', 'retry', 'running')"
 
