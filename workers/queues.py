@@ -2,6 +2,8 @@
 
 from redis import Redis
 from rq import Queue
+from rq.exceptions import DeserializationError
+from rq.job import Job
 
 from services.errors import Unavailable
 from services.jobs.dispatch import Handover
@@ -10,6 +12,7 @@ from workers import registry
 from workers.run import run
 
 AWAKE = "binnacle:awake"
+RUN = f"{run.__module__}.{run.__qualname__}"
 DAY_S, HOUR_S, MINUTE_S = 86_400, 3_600, 60
 
 
@@ -61,6 +64,17 @@ def forgotten(redis: Redis, handovers: list[Handover]) -> list[Handover]:
 def woke_up(redis: Redis) -> bool:
     """True once after Redis lost its memory: then every message it had is gone too."""
     return bool(redis.set(AWAKE, 1, nx=True))
+
+
+def is_ours(message: Job) -> bool:
+    """Whether a message asks for the run of one job by its id, and for nothing around it."""
+    try:
+        asked = (message.func_name, message.instance, message.kwargs)
+        (job_id,) = message.args
+    except (DeserializationError, TypeError, ValueError):
+        return False
+    around = (message._success_callback_name, message._failure_callback_name, message._stopped_callback_name)  # noqa: SLF001 - reading the property would import it
+    return asked == (RUN, None, {}) and type(job_id) is int and not any(around)
 
 
 def message_id(handover: Handover) -> str:

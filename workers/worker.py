@@ -77,6 +77,14 @@ class JobWorker(Worker):
             self._beat_at = None
             self.heartbeat()
 
+    def execute_job(self, job: Message, queue: Queue) -> None:
+        """Only messages of ours: RQ would import and call any function that a message names, for whoever may write to Redis."""
+        if queues.is_ours(job):
+            super().execute_job(job, queue)
+        else:
+            log.error("refused message %s: it asks for something else than a job", job.id)
+            queue.intermediate_queue.remove(job.id)
+
     def maintain_heartbeats(self, job: Message) -> None:
         """A running job outlives Redis: its truth and its lease are elsewhere."""
         try:

@@ -81,7 +81,7 @@ def test_rolling_restart(plant: Plant, oracle: Oracle, muster: Callable[..., Cre
             crew.replace(worker)
             slowest_s = max(slowest_s, time.monotonic() - began)
     customers.stop()
-    oracle.wait_until_quiet(180)
+    oracle.wait_until_quiet(60)
     fault.done = f"all {workers} workers asked to go in turn, {rounds} times, under {len(oracle.acknowledged())} jobs of one attempt each"
     fault.finds("attempts burned", scalar("select count(*) from job_attempts where outcome in ('lost', 'failed')"), "=", 0)
     fault.finds("lost", oracle.lost(), "=", 0)

@@ -48,7 +48,7 @@ def test_two_hosts(plant: Plant, oracle: Oracle, fault: Fault, tmp_path: Path, a
             for process in crews["alpha"]:
                 process.kill()
             customers.join()
-            oracle.wait_until_quiet(120)
+            oracle.wait_until_quiet(60)
         finally:
             for process in (process for crew in crews.values() for process in crew):
                 process.kill()

@@ -68,7 +68,7 @@ def test_postgres_restarted(plant: Plant, oracle: Oracle, muster: Callable[..., 
         plant.start_postgres()
         recovered_s.append(_recovered_after(f"fresh{number}", oracle))
     customers.stop()
-    oracle.wait_until_quiet(90)
+    oracle.wait_until_quiet(60)
     fault.done = (
         f"Postgres restarted {times} times (immediate shutdown), one in {CUT_EVERY} messages of commits cut "
         f"({cable.cut['before']} before it arrived, {cable.cut['after']} before its answer did), at 8 jobs/s"

@@ -127,6 +127,8 @@ class World:
         """Time passes, leases end, and everything is worked off; what became of the acknowledged jobs."""
         for _ in range(30):
             with transaction() as connection:
+                if not connection.execute(text("select exists (select from jobs where finished_at is null)")).scalar_one():
+                    break
                 connection.execute(text("update jobs set lease_until = now() - interval '1 s' where state = 'running'"))
                 connection.execute(text("update jobs set run_at = now() where state = 'retry'"))
             self.reconcile()
