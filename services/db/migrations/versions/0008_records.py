@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 TABLES = """
 -- Every run of three characters. Indexed, it serves `like '%part%'` on any Postgres: pg_trgm is not everywhere, the embedded one lacks it.
