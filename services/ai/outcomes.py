@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from services.errors import Conflict, Unavailable
+
 Outcome = Literal[
     "answered", "cached", "template", "truncated", "usage_missing", "usage_wrong",
     "unreachable", "timed_out", "rate_limited", "overloaded", "server_error", "cut", "empty", "unreadable",
@@ -13,9 +15,9 @@ Outcome = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """`billed`: whether the provider charges for such a call: "no", "told" in its usage, or "maybe", which counts as unknown spend.
+    """`billed`: "no"; or, where the usage is not told, "told" and "maybe" alike count as unknown spend.
 
-    `again`: another try at the same model may help. `counts`: it speaks against the health of the provider. `ends`: no other model is asked.
+    `again`: another try at the same model may help. `counts`: it speaks against the provider's health. `ends`: no other model is asked.
     """
 
     words: str
@@ -48,7 +50,33 @@ OUTCOMES: dict[Outcome, Meaning] = {
     "lost": Meaning("The worker that asked died, so the cost is unknown.", billed="maybe"),
     "budget_gone": Meaning("The budget does not allow another call.", ends=True),
     "unpriced": Meaning("The model has no known price, so the budget cannot tell whether it allows the call."),
-    "too_many": Meaning("The rate limit set for this model is reached."),
+    "too_many": Meaning("The rate limit set for this model is reached.", again=True),
     "breaker_open": Meaning("The provider failed too often and is left alone for a while."),
     "not_set_up": Meaning("No provider for this task is set up."),
 }
+
+WAITS: tuple[Outcome, ...] = ("rate_limited", "too_many")  # it is known when it will be better
+
+
+class Unanswered(Unavailable):
+    """No model could answer; later one may."""
+
+    def __init__(self, outcome: Outcome, message: str, retry_after_s: int | None = None) -> None:
+        super().__init__(message, retry_after_s)
+        self.outcome = outcome
+
+
+class Refused(Conflict):
+    """No model answers this as things are: somebody has to change something first."""
+
+    def __init__(self, outcome: Outcome, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+def error(outcome: Outcome, message: str, retry_after_s: float | None = None) -> Unanswered | Refused:
+    """The exception for a question that ended so: a job that may be tried again, or one that may not."""
+    meaning = OUTCOMES[outcome]
+    if outcome in WAITS or outcome == "breaker_open" or (meaning.again and outcome != "invalid_output"):
+        return Unanswered(outcome, message, None if retry_after_s is None else int(retry_after_s) + 1)
+    return Refused(outcome, message)
