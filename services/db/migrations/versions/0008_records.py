@@ -49,7 +49,7 @@ create table record_findings (
     reason    text not null,
     raw       text not null
 );
-create index on record_findings (import_id, position, id);
+create index on record_findings (import_id, id);
 
 create table communities (
     id               bigint generated always as identity primary key,
