@@ -30,6 +30,7 @@ KINDS = {
     "rollups.verify": Kind("workers.rollups:verify", "default", 3600),
     "pricing.reprice": Kind("workers.pricing:reprice", "default", 6 * 3600),
     "pricing.reverse": Kind("workers.pricing:reverse", "default", 6 * 3600),
+    "records.import": Kind("workers.records:bring", "default", 3600),
     "sample.generate": Kind("workers.sample:generate", "default", 3600),
     "housekeeping": Kind("workers.housekeeping:tidy", "default", 600),
 }

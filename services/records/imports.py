@@ -80,6 +80,15 @@ def waiting(connection: Connection, import_id: int) -> tuple[Map, bytes]:
     return Map.model_validate(row.map), bytes(row.content)
 
 
+def end(connection: Connection, import_id: int, fault: str | None) -> None:
+    """An import is over, well or with a fault; its file is no longer needed."""
+    connection.execute(
+        text("update record_imports set state = :state, fault = :fault, finished_at = now() where id = :id"),
+        {"id": import_id, "state": "done" if fault is None else "broken", "fault": fault},
+    )
+    connection.execute(text("delete from record_files where import_id = :id"), {"id": import_id})
+
+
 def get(connection: Connection, import_id: int) -> Import:
     """The import of that id; raises NotFound."""
     row = connection.execute(text(f"select {', '.join(NAMES)} from record_imports where id = :id"), {"id": import_id}).one_or_none()  # noqa: S608 - columns are words of ours

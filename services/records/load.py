@@ -100,13 +100,9 @@ class Loading:
             return imports.get(connection, self.import_id)
 
     def end(self, fault: str | None) -> Import:
-        """Nothing more comes; the file is no longer needed."""
+        """Nothing more comes."""
         with transaction() as connection:
-            connection.execute(
-                text("update record_imports set state = :state, fault = :fault, finished_at = now() where id = :id"),
-                {"id": self.import_id, "state": "broken" if fault else "done", "fault": None if fault is None else findings.kept(fault)},
-            )
-            connection.execute(text("delete from record_files where import_id = :id"), {"id": self.import_id})
+            imports.end(connection, self.import_id, None if fault is None else findings.kept(fault))
             return imports.get(connection, self.import_id)
 
     def _communities(self, drafts: list[Draft]) -> tuple[list[tuple[str, Draft]], list[Finding]]:

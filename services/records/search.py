@@ -1,0 +1,78 @@
+"""Lists of records: the words that are searched, a page at a time."""
+
+import re
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from services.errors import BadInput
+from services.records.names import fold
+from services.records.reading import COLUMNS, FROM_ROW, Kind, Record, known
+
+PAGE_ROWS = 50
+LONGEST_QUERY = 200
+MOST_WORDS = 8
+MOST_PAGES = 100_000
+ORDER: dict[Kind, str] = {"communities": "r.psgc_id, r.id", "projects": "r.name, r.id"}
+# Of many places with a name the large one is meant more often; of projects nothing of the kind is known.
+FIRST: dict[Kind, str] = {"communities": "r.population desc nulls last, ", "projects": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of `total` records; the first page is 1."""
+
+    records: list[Record]
+    total: int
+    page: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, ceil(self.total / PAGE_ROWS))
+
+
+def search(connection: Connection, kind: str, query: str = "", page: int = 1) -> Found:
+    """Records that have every word of the query somewhere in their name, code or place, whatever its case and accents.
+
+    Whole names come first, then what begins with the query. Raises NotFound for a kind there is not and BadInput for a query or page
+    that cannot be.
+    """
+    noun = known(kind)
+    if not 1 <= page <= MOST_PAGES:
+        raise BadInput(f"There are pages from 1 to {MOST_PAGES:,}.")
+    if len(query) > LONGEST_QUERY or "\0" in query:
+        raise BadInput(f"A search has at most {LONGEST_QUERY} characters, none of them NUL.")
+    words = list(dict.fromkeys(fold(query).split()))
+    if len(words) > MOST_WORDS:
+        raise BadInput(f"A search has at most {MOST_WORDS} words.")
+    where, values = _having(words)
+    total = connection.execute(text(f"select count(*) from {noun} r where {where}"), values).scalar_one()  # noqa: S608 - words of ours
+    rank = f"(r.find like :whole) desc, (r.find like :start) desc, {FIRST[noun]}" if words else ""
+    start = _literal(fold(query))
+    rows = connection.execute(
+        text(
+            f"select {COLUMNS[noun]} from {noun} r where {where} order by {rank}{ORDER[noun]} limit :most offset :skipped"  # noqa: S608 - the same
+        ),
+        values | {"whole": f"{start}\n%", "start": f"{start}%", "most": PAGE_ROWS, "skipped": (page - 1) * PAGE_ROWS},
+    )
+    return Found([FROM_ROW[noun](row) for row in rows], total, page)
+
+
+def _having(words: list[str]) -> tuple[str, dict[str, Any]]:
+    """Each word anywhere; the index on runs of three characters narrows it down, `like` decides."""
+    conditions, values = ["true"], {}
+    for number, word in enumerate(words):
+        if len(word) >= 3:
+            conditions.append(f"record_grams(r.find) @> record_grams(cast(:word{number} as text))")
+            values[f"word{number}"] = word
+        conditions.append(f"r.find like :like{number}")
+        values[f"like{number}"] = f"%{_literal(word)}%"
+    return " and ".join(conditions), values
+
+
+def _literal(told: str) -> str:
+    """Text that stands for itself in a pattern."""
+    return re.sub(r"([\\%_])", r"\\\1", told)
