@@ -38,6 +38,8 @@ def test_it_knows_its_routes() -> None:
         ("GET", "/api/jobs/{job_id}"),
         ("GET", "/api/metrics/query"),
         ("GET", "/api/openapi.json"),
+        ("GET", "/api/records/{kind}"),
+        ("GET", "/api/records/{kind}/{record_id}"),
         ("GET", "/metrics"),
         ("POST", "/api/jobs"),
         ("POST", "/api/jobs/{job_id}/cancel"),
@@ -73,8 +75,9 @@ def test_it_refuses_everybody_without_a_good_key(server: Server, make_key: Calla
 @pytest.mark.parametrize(("server", "method", "path"), EVERYWHERE, indirect=["server"])
 def test_it_refuses_keys_without_the_scope(server: Server, make_key: Callable[..., str], method: str, path: str) -> None:
     scopes = {"/api/operations": "telemetry", "/api/metrics/query": "metrics", "/metrics": "metrics"}
-    needed = "jobs" if path.startswith("/api/jobs") else scopes.get(path, "admin")
-    others = [scope for scope in ("telemetry", "metrics", "jobs", "ask") if scope != needed]
+    nouns = [noun for noun in ("jobs", "records") if path.startswith(f"/api/{noun}")]
+    needed = nouns[0] if nouns else scopes.get(path, "admin")
+    others = [scope for scope in ("telemetry", "metrics", "jobs", "records", "ask") if scope != needed]
     with server.client(key=make_key(*others)) as client:
         answer = client.request(method, path)
     assert (answer.status_code, answer.json()["error"]["type"]) == (403, "forbidden")
