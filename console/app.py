@@ -28,6 +28,8 @@ page = st.navigation(
         st.Page(PAGES / "cost.py", title="Cost", icon=":material/payments:"),
         st.Page(PAGES / "performance.py", title="Performance", icon=":material/speed:"),
         st.Page(PAGES / "sessions.py", title="Sessions", icon=":material/forum:"),
+        st.Page(PAGES / "records.py", title="Records", icon=":material/folder_open:"),
+        st.Page(PAGES / "record.py", title="Record", icon=":material/description:", visibility="hidden"),
         st.Page(PAGES / "telemetry.py", title="Telemetry", icon=":material/sensors:"),
         st.Page(PAGES / "prices.py", title="Prices", icon=":material/sell:"),
     ],

@@ -62,6 +62,8 @@ class Columns:
         self._id = None if plan.id is None else self._place(plan.id)
         self._fields: dict[str, tuple[Parts, Read]] = {}
         self.headings: dict[str, str] = {}
+        if self._id is not None:
+            self.headings["psgc_id" if plan.kind == "communities" else "source_id"] = " ".join(header[self._id].split())
         for name, column in plan.columns.items():
             parts: Parts = (
                 [(title, self._place(heading)) for title, heading in column.items()]

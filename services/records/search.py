@@ -43,15 +43,10 @@ def search(connection: Connection, kind: str, query: str = "", page: int = 1) ->
     noun = known(kind)
     if not 1 <= page <= MOST_PAGES:
         raise BadInput(f"There are pages from 1 to {MOST_PAGES:,}.")
-    if len(query) > LONGEST_QUERY or "\0" in query:
-        raise BadInput(f"A search has at most {LONGEST_QUERY} characters, none of them NUL.")
-    words = list(dict.fromkeys(fold(query).split()))
-    if len(words) > MOST_WORDS:
-        raise BadInput(f"A search has at most {MOST_WORDS} words.")
-    where, values = _having(words)
-    total = connection.execute(text(f"select count(*) from {noun} r where {where}"), values).scalar_one()  # noqa: S608 - words of ours
-    rank = f"(r.find like :whole) desc, (r.find like :start) desc, {FIRST[noun]}" if words else ""
+    total = count(connection, noun, query)
+    where, values = _having(query)
     start = _literal(fold(query))
+    rank = f"(r.find like :whole) desc, (r.find like :start) desc, {FIRST[noun]}" if start else ""
     rows = connection.execute(
         text(
             f"select {COLUMNS[noun]} from {noun} r where {where} order by {rank}{ORDER[noun]} limit :most offset :skipped"  # noqa: S608 - the same
@@ -61,8 +56,20 @@ def search(connection: Connection, kind: str, query: str = "", page: int = 1) ->
     return Found([FROM_ROW[noun](row) for row in rows], total, page)
 
 
-def _having(words: list[str]) -> tuple[str, dict[str, Any]]:
-    """Each word anywhere; the index on runs of three characters narrows it down, `like` decides."""
+def count(connection: Connection, kind: str, query: str = "") -> int:
+    """How many records `search` would find in all."""
+    where, values = _having(query)
+    found = connection.execute(text(f"select count(*) from {known(kind)} r where {where}"), values)  # noqa: S608 - words of ours
+    return int(found.scalar_one())
+
+
+def _having(query: str) -> tuple[str, dict[str, Any]]:
+    """Each word anywhere; the index on runs of three characters narrows it down, `like` decides. Raises BadInput."""
+    if len(query) > LONGEST_QUERY or "\0" in query:
+        raise BadInput(f"A search has at most {LONGEST_QUERY} characters, none of them NUL.")
+    words = list(dict.fromkeys(fold(query).split()))
+    if len(words) > MOST_WORDS:
+        raise BadInput(f"A search has at most {MOST_WORDS} words.")
     conditions, values = ["true"], {}
     for number, word in enumerate(words):
         if len(word) >= 3:

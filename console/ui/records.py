@@ -1,0 +1,94 @@
+"""The list of records: kind, search and page in the address, so that a link shows the same; a row opens its record."""
+
+from typing import Any, NoReturn
+
+import pandas as pd
+import streamlit as st
+
+from console.ui import amounts
+from console.ui.formats import UNKNOWN
+from services.db import transaction
+from services.records import KINDS, Community, Project, Record
+from services.records.communities import LEVELS
+from services.records.search import LONGEST_QUERY, PAGE_ROWS, count, search
+
+PAGE = "../pages/record.py"
+
+
+def browse() -> None:
+    """Draw the list."""
+    left, right = st.columns([1, 2], vertical_alignment="bottom")
+    kind = left.segmented_control(
+        "Kind", list(KINDS), default=KINDS[0], key="kind", bind="query-params", required=True, label_visibility="collapsed"
+    )
+    query = right.text_input(
+        "Search", key="q", bind="query-params", type="search", max_chars=LONGEST_QUERY, label_visibility="collapsed",
+        placeholder="Words of a name, code or place", icon=":material/search:",
+    )  # fmt: skip
+    noun, words = kind or KINDS[0], query or ""
+    with transaction() as connection:
+        total = count(connection, noun, words)
+    if not total:
+        _nothing(noun, words)
+        return
+    place = st.container()
+    pages = -(-total // PAGE_ROWS)
+    page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
+    with transaction() as connection:
+        found = search(connection, noun, words, page)
+    with place:
+        st.caption(
+            f"{found.total:,} {noun}" + (f", page {page:,} of {found.pages:,}" if found.pages > 1 else "") + ". A row opens its record."
+        )
+        _table(found.records, f"{noun}-{words}-{page}")
+
+
+def _nothing(kind: str, query: str) -> None:
+    if query:
+        st.info(f"No {kind} have all of these words.", icon=":material/search_off:")
+    else:
+        st.info(f"There are no {kind} yet.", icon=":material/inbox:")
+        st.markdown("Import a file below, or by `python -m services records import FILE --map MAP`.")
+
+
+def _table(records: list[Record], key: str) -> None:
+    frame = pd.DataFrame([_row(record) for record in records]).fillna(UNKNOWN)
+    shown: Any = st.dataframe(
+        frame, hide_index=True, on_select="rerun", selection_mode="single-row", key=f"records-{key}",
+        alt=f"{records[0].kind}, one a row: {', '.join(frame.columns)}",
+    )  # fmt: skip
+    if shown.selection.rows:
+        _open(records[shown.selection.rows[0]])
+
+
+def _open(record: Record) -> NoReturn:
+    st.switch_page(PAGE, query_params={"kind": record.kind, "id": str(record.id)})
+
+
+def _row(record: Record) -> dict[str, str | None]:
+    return _community(record) if isinstance(record, Community) else _project(record)
+
+
+def _community(place: Community) -> dict[str, str | None]:
+    return {
+        "Name": place.name,
+        "Level": LEVELS.get(place.geographic_level or "", place.geographic_level),
+        "In": ", ".join(part for part in (place.municipality, place.province, place.region) if part) or "—",
+        "Population": amounts.count(place.population),
+        "Income class": place.income_class or ("—" if "income_class" not in place.unknown else None),
+        "Code": place.psgc_id,
+    }
+
+
+def _project(project: Project) -> dict[str, str | None]:
+    return {
+        "Name": project.name,
+        "Department": project.department,
+        "Rating": project.rating,
+        "Budget": amounts.amount(project.budget_minor, project.currency),
+        "Forecast": amounts.amount(project.forecast_minor, project.currency),
+        "Variance": amounts.percent(project.variance_percent),
+        "Ends": amounts.day(project.end_current or project.end_planned),
+        "Years": ", ".join(str(year.year) for year in project.years) or "—",
+        "Source": project.source,
+    }
