@@ -63,7 +63,7 @@ def _facts(record: Record, origin: Origin) -> None:
         for name, label in labels.items()
     ]
     rows += [
-        {"What": name.replace("_", " ").capitalize(), "Value": told, "From": "", "Why unknown": ""}
+        {"What": name.replace("_", " ").capitalize(), "Value": told, "From": _from(record, f"attributes.{name}", origin), "Why unknown": ""}
         for name, told in record.attributes.items()
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", alt=f"Facts of {record.name}, and where each came from")
@@ -81,7 +81,7 @@ def _value(record: Record, name: str) -> str:
     elif name == "population":
         return amounts.count(value)
     elif name == "geographic_level":
-        return LEVELS.get(value, value)
+        return LEVELS.get(str(value), str(value))
     return WORDS.get(str(value), str(value))
 
 

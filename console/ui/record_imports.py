@@ -12,6 +12,7 @@ from services.records.imports import Import
 
 EVERY_S = 2
 MOST_SHOWN = 200
+RAW_SHOWN = 500
 STATES = {"waiting": "○ waiting for a worker", "running": "◐ running", "done": "● done", "broken": "▲ broken"}
 
 
@@ -20,9 +21,7 @@ def form() -> None:
     with st.form("import_records", border=False, clear_on_submit=True):
         left, right = st.columns([2, 1], vertical_alignment="bottom")
         file = left.file_uploader("CSV file, plain or gzipped", type=["csv", "gz", "txt"], key="records_file")
-        plan = right.selectbox(
-            "What it is", maps.shipped(), key="records_map", help="Maps of your own: `python -m services records import`."
-        )
+        plan = right.selectbox("What it is", maps.shipped(), key="records_map", help="Maps of your own: python -m services records import")
         asked = st.form_submit_button("Import", type="primary", icon=":material/upload_file:")
     if asked and file is None:
         st.warning("Choose a file first.", icon=":material/warning:")
@@ -49,7 +48,8 @@ def report() -> None:
         found = [finding for _, finding in findings.listing(connection, chosen, most=MOST_SHOWN + 1)]
         whole = "".join(findings.report(connection, chosen))
     rows = [
-        {"Row": f.position, "What": f.what, "Field": f.field, "Reason": f.reason, "As written": f.raw[:500]} for f in found[:MOST_SHOWN]
+        {"Row": one.position, "What": one.what, "Field": one.field, "Reason": one.reason, "As written": one.raw[:RAW_SHOWN]}
+        for one in found[:MOST_SHOWN]
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Rows and fields that could not be used as they were written, and why")
     if len(found) > MOST_SHOWN:

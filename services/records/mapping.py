@@ -14,7 +14,7 @@ from services.records.findings import Finding
 from services.records.maps import COUNTS, DAYS, MONEY, PERCENT, PROSE, Map
 from services.telemetry.importers.rows import Row
 
-ROW = "(row)"
+ROW, NO_HEADING = "(row)", "(no heading)"
 POINTS = Decimal("1.5")  # sources round percentages to whole ones
 UNIT = re.compile(r"([£$€₱¥])\s*(k|thousand|m|mn|million|bn|billion)?\b", re.IGNORECASE)
 Read = Callable[[str], Any]
@@ -74,6 +74,7 @@ class Columns:
             self._fields[fact] = parts, self._reader(name, [header[place] for _, place in parts])
             self.headings[fact] = "; ".join(" ".join(header[place].split()) for _, place in parts)
         self._attributes = {name: self._place(heading) for name, heading in plan.attributes.items()}
+        self.headings |= {f"attributes.{name}": " ".join(header[place].split()) or NO_HEADING for name, place in self._attributes.items()}
 
     def draft(self, row: Row, position: int) -> Draft | Finding:
         """The record of a row, or why it is none."""

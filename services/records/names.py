@@ -12,8 +12,9 @@ FILLERS = frozenset({"the", "programme", "program", "project"})
 
 def fold(told: str) -> str:
     """Small letters without accents, runs of space as one: what people type finds what is written."""
-    plain = "".join(letter for letter in unicodedata.normalize("NFKD", told) if not unicodedata.combining(letter))
-    return " ".join(plain.casefold().split())
+    if not told.isascii():
+        told = "".join(letter for letter in unicodedata.normalize("NFKD", told) if not unicodedata.combining(letter))
+    return " ".join(told.casefold().split())
 
 
 def keys(name: str, department: str | None, successors: dict[str, str]) -> list[str]:

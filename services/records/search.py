@@ -16,8 +16,11 @@ LONGEST_QUERY = 200
 MOST_WORDS = 8
 MOST_PAGES = 100_000
 ORDER: dict[Kind, str] = {"communities": "r.psgc_id, r.id", "projects": "r.name, r.id"}
-# Of many places with a name the large one is meant more often; of projects nothing of the kind is known.
-FIRST: dict[Kind, str] = {"communities": "r.population desc nulls last, ", "projects": ""}
+# Of many places with a name the large one is meant more often, and people leave "City of" out; of projects nothing of the kind is known.
+RANK: dict[Kind, str] = {
+    "communities": "(r.find like :whole or r.find like :city) desc, r.population desc nulls last",
+    "projects": "(r.find like :whole) desc, (r.find like :start) desc",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ class Found:
 def search(connection: Connection, kind: str, query: str = "", page: int = 1) -> Found:
     """Records that have every word of the query somewhere in their name, code or place, whatever its case and accents.
 
-    Whole names come first, then what begins with the query. Raises NotFound for a kind there is not and BadInput for a query or page
-    that cannot be.
+    Whole names come first, then the largest places, or the projects that begin with the query. Raises NotFound for a kind there is
+    not and BadInput for a query or page that cannot be.
     """
     noun = known(kind)
     if not 1 <= page <= MOST_PAGES:
@@ -46,12 +49,16 @@ def search(connection: Connection, kind: str, query: str = "", page: int = 1) ->
     total = count(connection, noun, query)
     where, values = _having(query)
     start = _literal(fold(query))
-    rank = f"(r.find like :whole) desc, (r.find like :start) desc, {FIRST[noun]}" if start else ""
+    order = f"{RANK[noun]}, {ORDER[noun]}" if start else ORDER[noun]
+    # Rows are wide: only those of the page are read whole.
     rows = connection.execute(
         text(
-            f"select {COLUMNS[noun]} from {noun} r where {where} order by {rank}{ORDER[noun]} limit :most offset :skipped"  # noqa: S608 - the same
+            f"select {COLUMNS[noun]} from (select r.id, row_number() over (order by {order}) as place from {noun} r where {where}"  # noqa: S608 - the same
+            f" order by place limit :most offset :skipped) page join {noun} r on r.id = page.id order by page.place"
         ),
-        values | {"whole": f"{start}\n%", "start": f"{start}%", "most": PAGE_ROWS, "skipped": (page - 1) * PAGE_ROWS},
+        values
+        | {"whole": f"{start}\n%", "city": f"city of {start}\n%", "start": f"{start}%"}
+        | {"most": PAGE_ROWS, "skipped": (page - 1) * PAGE_ROWS},
     )
     return Found([FROM_ROW[noun](row) for row in rows], total, page)
 
