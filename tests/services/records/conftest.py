@@ -19,12 +19,10 @@ SHARED_DATA = Path(os.environ.get("SHARED_DATA") or Path(__file__).resolve().par
 
 @pytest.fixture
 def shared() -> Callable[[str], Path]:
-    """A file of the public data sets; on CI its absence is a failure, never a pass."""
+    """A file of the public data sets; its absence is a failure, never a pass."""
 
     def find(name: str) -> Path:
         path = SHARED_DATA / name
-        if not path.is_file() and not os.environ.get("CI"):
-            pytest.skip(f"{path} is missing: point SHARED_DATA to the shared data")
         assert path.is_file(), f"{path} is missing: point SHARED_DATA to the shared data"
         return path
 

@@ -51,8 +51,8 @@ def test_it_reads_or_says_unknown_and_never_anything_else(told: str) -> None:
     ):
         try:
             value = read(told)
-        except Unknown as unknown:
-            assert str(unknown)
+        except Unknown:
+            continue
         else:
             assert value is not None or not told.replace("\xa0", " ").strip()
 
