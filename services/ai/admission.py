@@ -8,7 +8,7 @@ from sqlalchemy import text
 from services.ai import breaker, budgets, hosts, ledger, periods, prices, rates
 from services.ai.breaker import Place
 from services.ai.ledger import About, Entry
-from services.ai.providers import ollama
+from services.ai.providers import gemini, ollama
 from services.ai.providers.spoken import Failure
 from services.db import transaction
 from services.pricing.unit_prices import UnitPrices
@@ -32,6 +32,8 @@ def admit(
     """
     if about.provider == ollama.NAME:
         hosts.refresh()
+    else:
+        gemini.load()
     with transaction() as connection:
         rates.admit(connection, about.provider, about.model, input_tokens + output_tokens)
         if about.provider == ollama.NAME:

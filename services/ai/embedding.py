@@ -63,6 +63,9 @@ def _once(about: About, rule: Rule, texts: Sequence[str], ends_at: float, trail:
         told = _vectors(about.provider, admitted.place.host, about.model, texts, wait_s)
     except Failure as raised:
         failure = raised
+    except BaseException:  # the job was stopped: nobody will hear the answer, but it may be billed
+        settlement.settle(admitted, Heard("lost", None, time.monotonic() - began, answered=False))
+        raise
     heard = Heard(
         failure.outcome if failure else "answered", told.usage, time.monotonic() - began, answered=failure is None,
         retry_after_s=failure.retry_after_s if failure else None,

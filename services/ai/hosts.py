@@ -1,5 +1,6 @@
 """Ollama's hosts: which answer, which models each has, and which of them has the least to do."""
 
+import time
 from collections.abc import Collection
 
 from sqlalchemy import Connection, text
@@ -11,19 +12,22 @@ from services.ai.providers.spoken import Failure
 from services.db import transaction
 from services.settings import settings
 
-STALE_S, ANSWER_S = 30.0, 2.0
+STALE_S, ANSWER_S, LOOK_S = 30.0, 2.0, 0.05
 LOCK = 0x6F6C6C61
 PICK = """
 select h.host from ai_hosts h
 left join ai_ledger l on l.state = 'intent' and l.provider = 'ollama' and l.host = h.host and l.until > clock_timestamp()
-where h.host = any(:hosts) and h.up and (:model = any(h.models) or :model || ':latest' = any(h.models))
+where h.host = any(:hosts) and h.up and h.models && cast(:names as text[])
 group by h.host, h.loaded
-order by h.host = any(:tried), count(l.id), not (:model = any(h.loaded) or :model || ':latest' = any(h.loaded)), h.host
+order by h.host = any(:tried), count(l.id), not h.loaded && cast(:names as text[]), h.host
 """
 
 
 def refresh() -> None:
-    """Ask hosts that nobody asked lately what models they have; one worker each, and none waits longer than a few seconds."""
+    """Ask hosts that nobody asked lately what models they have: one worker each, the others go by what was known before.
+
+    Where nothing was known before, they wait for the one who asks; none waits longer than a few seconds.
+    """
     for host in settings().ollama_hosts:
         if _claimed(host):
             try:
@@ -36,6 +40,9 @@ def refresh() -> None:
                     text("update ai_hosts set models = :models, loaded = :loaded, up = :up where host = :host"),
                     {"host": host, "models": known, "loaded": loaded, "up": up},
                 )
+    deadline = time.monotonic() + 2 * ANSWER_S
+    while _awaited() and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
 
 
 def pick(connection: Connection, model: str, probe_s: float, tried: Collection[str] = ()) -> Place:
@@ -44,7 +51,9 @@ def pick(connection: Connection, model: str, probe_s: float, tried: Collection[s
     Nobody else picks until the transaction, which writes the intent, ends: or all would pick the same.
     """
     connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-    found = connection.execute(text(PICK), {"hosts": list(settings().ollama_hosts), "model": model, "tried": list(tried)}).scalars().all()
+    names = [model, f"{model}:latest"]  # how hosts call a model without a tag
+    asked = {"hosts": list(settings().ollama_hosts), "names": names, "tried": list(tried)}
+    found = connection.execute(text(PICK), asked).scalars().all()
     refused: list[Failure] = []
     for host in found:
         place = Place(ollama.NAME, host, model)
@@ -69,9 +78,16 @@ def _claimed(host: str) -> bool:
     with transaction() as connection:
         claimed = connection.execute(
             text(
-                "insert into ai_hosts (host, checked_at, up) values (:host, now(), false) on conflict (host) do update"
+                "insert into ai_hosts (host, checked_at) values (:host, now()) on conflict (host) do update"
                 " set checked_at = now() where ai_hosts.checked_at < now() - make_interval(secs => :stale) returning host"
             ),
             {"host": host, "stale": STALE_S},
         ).one_or_none()
     return claimed is not None
+
+
+def _awaited() -> bool:
+    """Whether some host is being asked for the first time."""
+    with transaction() as connection:
+        waiting = text("select exists (select from ai_hosts where host = any(:hosts) and up is null)")
+        return bool(connection.execute(waiting, {"hosts": list(settings().ollama_hosts)}).scalar_one())

@@ -4,7 +4,9 @@ The library takes a second and 50 MB to import, so it is imported on first use, 
 (they would go on for minutes, whatever the time-out) and speaks plain HTTP: its gRPC transport does not survive a fork.
 """
 
+import json
 import re
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ FINISHES: dict[str, Literal["stop", "length", "blocked"]] = {
     "STOP": "stop", "MAX_TOKENS": "length", "SAFETY": "blocked", "RECITATION": "blocked", "LANGUAGE": "blocked", "BLOCKLIST": "blocked",
     "PROHIBITED_CONTENT": "blocked", "SPII": "blocked", "IMAGE_SAFETY": "blocked",
 }  # fmt: skip
+_latest = threading.local()  # the answer that is being read; every call has a thread of its own
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)s")
 
 
@@ -43,20 +46,37 @@ def reachable(timeout_s: float) -> str:
 
 def ask(model: str, prompt: Prompt, *, stream: bool, timeout_s: float) -> Iterator[Part]:
     """The parts of an answer, one where it is not streamed. Raises Failure."""
-    with _failures():
-        library = _library()
-        asked: dict[str, object] = {"max_output_tokens": prompt.max_output_tokens, "temperature": prompt.temperature}
-        if prompt.schema is not None:
-            # Its own response_schema knows a part of JSON Schema only; the prompt names the shape and pydantic checks the answer.
-            asked["response_mime_type"] = "application/json"
+    try:
+        with _failures():
+            yield from _asked(model, prompt, stream=stream, timeout_s=timeout_s)
+    finally:
+        if answer := getattr(_latest, "answer", None):
+            answer.close()  # the library leaves a stream that it cannot read open
+
+
+def _asked(model: str, prompt: Prompt, *, stream: bool, timeout_s: float) -> Iterator[Part]:
+    library = _library()
+    wished: dict[str, object] = {"max_output_tokens": prompt.max_output_tokens, "temperature": prompt.temperature}
+    if prompt.schema is not None:
+        # Its own response_schema knows a part of JSON Schema only; the prompt names the shape and pydantic checks the answer.
+        wished["response_mime_type"] = "application/json"
+    try:
         answer = library.GenerativeModel(model, system_instruction=prompt.system or None).generate_content(
             [{"role": turn.role, "parts": [turn.text]} for turn in prompt.turns],
-            generation_config=asked,
+            generation_config=wished,
             stream=stream,
             request_options=_options(timeout_s),
         )
         for chunk in answer if stream else (answer,):
             yield _part(chunk)
+    except library.types.BlockedPromptException as error:
+        yield Part("", _usage(error.args[0].usage_metadata), "blocked")
+
+
+def load() -> None:
+    """Import the library now, so that no call's time-out pays for it. Raises Failure without a key."""
+    with _failures():
+        _library()
 
 
 def embed(model: str, texts: Sequence[str], *, timeout_s: float) -> Vectors:
@@ -96,10 +116,12 @@ def _failures() -> Iterator[None]:
     from google.api_core.exceptions import GoogleAPICallError
     from google.auth.exceptions import GoogleAuthError
     from requests.exceptions import ConnectionError as NoConnection
-    from requests.exceptions import ConnectTimeout, ReadTimeout, RequestException
+    from requests.exceptions import ReadTimeout, RequestException
 
     try:
         yield
+    except Failure:
+        raise
     except GoogleAPICallError as error:
         raise _refusal(error) from error
     except Unavailable as error:
@@ -108,16 +130,18 @@ def _failures() -> Iterator[None]:
         raise Failure("bad_key", f"Gemini does not accept the key ({type(error).__name__}).") from error
     except ReadTimeout as error:
         raise Failure("timed_out", "Gemini did not answer in time.") from error
-    except (ConnectTimeout, NoConnection) as error:
+    except NoConnection as error:
         raise _unconnected(error) from error
-    except (RequestException, ValueError, TypeError) as error:  # the last two: JSON that breaks off, or is of another shape
-        outcome: Outcome = "cut" if isinstance(error, RequestException) or "Unfinished stream" in str(error) else "unreadable"
-        raise Failure(outcome, f"Gemini's answer broke off or is no answer ({type(error).__name__}).") from error
+    except Exception as error:  # an answer that is none makes the library raise whatever it stumbles over
+        broken = isinstance(error, RequestException) or "Unfinished stream" in str(error)
+        raise Failure("cut" if broken else "unreadable", f"Gemini's answer is none ({type(error).__name__}).") from error
 
 
 def _refusal(error: Any) -> Failure:  # noqa: ANN401 - the library has no types
     reasons = {str(detail.get("reason")) for detail in error.details if isinstance(detail, dict)}
     words = f"Gemini answered {type(error).__name__} ({error.code})."
+    if error.response is None:  # raised by the library itself, at a part of a stream that is none
+        return Failure("unreadable", f"Gemini's answer is none ({type(error).__name__}).")
     if "API_KEY_INVALID" in reasons:
         return Failure("bad_key", words)
     return by_status(int(error.code or 500), words, _wait(error))
@@ -151,7 +175,24 @@ def _library() -> ModuleType:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # it announces its successor at every import
         import google.generativeai as library
-        from google.generativeai.client import configure
+        from google.generativeai.client import configure, get_default_generative_client
     endpoint = settings().gemini_endpoint
     configure(api_key=key.get_secret_value(), transport="rest", client_options={"api_endpoint": endpoint} if endpoint else None)
+    session = get_default_generative_client().transport._session  # type: ignore[attr-defined] # noqa: SLF001 - there is no other way in
+    session.hooks["response"].append(_readable)
     return library
+
+
+def _readable(answer: Any, **_told: object) -> None:  # noqa: ANN401 - of requests
+    """Gemini puts the errors of streams into a list, and proxies word theirs as they like: the library can read neither, so that a 429
+    would pass for a mistake of ours. Give it one that it can read."""
+    _latest.answer = answer
+    if answer.status_code < 400:
+        return
+    try:
+        told = json.loads(answer.content)
+    except ValueError:
+        told = None
+    told = told[0] if isinstance(told, list) and told else told
+    error = told.get("error") if isinstance(told, dict) else None
+    answer._content = json.dumps({"error": error if isinstance(error, dict) else {}}).encode()  # noqa: SLF001

@@ -88,7 +88,7 @@ create table ai_hosts (
     models     text[] not null default '{}',
     loaded     text[] not null default '{}',
     checked_at timestamptz not null,
-    up         boolean not null
+    up         boolean  -- null while it is asked for the first time
 );
 create table ai_cache (
     key        bytea primary key,
