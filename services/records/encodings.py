@@ -1,5 +1,6 @@
 """Which encoding a file of records is in, and undoing one that it was wrongly read in before it came to us."""
 
+import codecs
 from io import BufferedReader
 
 from services.errors import BadInput
@@ -17,15 +18,17 @@ def detect(file: BufferedReader, plan: Map) -> str:
     marked = MARKS.get(file.peek(2)[:2])
     if marked is not None:
         return marked
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for _ in blocks(file, "utf-8", lambda _consumed: None):
-            pass
-    except BadInput:
+        for block in blocks(file, "latin-1", lambda _consumed: None):
+            decoder.decode(block.encode("latin-1"))
+    except UnicodeDecodeError:
         return FALLBACK
-    else:
-        return "utf-8"
+    except BadInput:
+        return "utf-8"  # so far; the damage is told when the file is read
     finally:
         file.seek(0)
+    return "utf-8"
 
 
 def mending(misread: Misread | None) -> dict[int, str]:

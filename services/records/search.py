@@ -80,7 +80,7 @@ def _having(query: str) -> tuple[str, dict[str, Any]]:
     conditions, values = ["true"], {}
     for number, word in enumerate(words):
         if len(word) >= 3:
-            conditions.append(f"record_grams(r.find) @> record_grams(cast(:word{number} as text))")
+            conditions.append(f"r.grams @> record_grams(cast(:word{number} as text))")
             values[f"word{number}"] = word
         conditions.append(f"r.find like :like{number}")
         values[f"like{number}"] = f"%{_literal(word)}%"

@@ -6,9 +6,10 @@ revision = "0008"
 down_revision = "0007"
 
 TABLES = """
--- Every run of three characters. Indexed, it serves `like '%part%'` on any Postgres: pg_trgm is not everywhere, the embedded one lacks it.
-create function record_grams(told text) returns text[] immutable strict parallel safe language sql as
-$$ select array(select distinct substr(told, n, 3) from generate_series(1, length(told) - 2) n) $$;
+-- Every run of three characters, as numbers. Indexed, they serve `like '%part%'` on any Postgres: pg_trgm is not everywhere, the embedded
+-- one lacks it. Stored, because computing them row by row costs seconds where a word is in most rows and the index is of no use.
+create function record_grams(told text) returns integer[] immutable strict parallel safe language sql as
+$$ select array(select distinct hashtext(substr(told, n, 3)) from generate_series(1, length(told) - 2) n) $$;
 
 create table record_imports (
     id          bigint generated always as identity primary key,
@@ -70,6 +71,7 @@ create table communities (
     narrative        text,
     unknown          jsonb not null default '{}',   -- field → why nobody knows
     find             text not null,                 -- folded words to search in
+    grams            integer[] not null generated always as (record_grams(find)) stored,
     content_hash     text not null,
     raw              jsonb not null,
     import_id        bigint not null references record_imports,
@@ -79,7 +81,7 @@ create table communities (
 );
 create index communities_in_order on communities (psgc_id, id);
 create index communities_by_level on communities (geographic_level, id);
-create index communities_found on communities using gin (record_grams(find));
+create index communities_found on communities using gin (grams);
 
 create table projects (
     id               bigint generated always as identity primary key,
@@ -105,6 +107,7 @@ create table projects (
     attributes       jsonb not null default '{}',
     unknown          jsonb not null default '{}',
     find             text not null,
+    grams            integer[] not null generated always as (record_grams(find)) stored,
     content_hash     text not null,
     raw              jsonb not null,
     import_id        bigint not null references record_imports,
@@ -113,7 +116,7 @@ create table projects (
     unique (source, identity)
 );
 create index projects_in_order on projects (name, id);
-create index projects_found on projects using gin (record_grams(find));
+create index projects_found on projects using gin (grams);
 
 create table project_years (
     project_id       bigint not null references projects on delete cascade,
