@@ -11,13 +11,15 @@ from sqlalchemy import Connection, text
 from services.ai import cache, hop, models, outcomes, question, telling
 from services.ai.embedding import embed
 from services.ai.outcomes import OUTCOMES, WAITS, Outcome
+from services.ai.providers import gemini
 from services.ai.providers.spoken import Failure
 from services.ai.question import Question, Trail
 from services.ai.request import Completion, Embeddings, Request, Task
 from services.clock import utc_now
 from services.db import transaction
+from services.settings import settings
 
-__all__ = ["Completion", "Embeddings", "Request", "Task", "embed", "generate"]
+__all__ = ["Completion", "Embeddings", "Request", "Task", "embed", "generate", "preload"]
 
 LEAST_LEFT_S = 1.0  # with less of its time left no other model is asked
 TEMPLATE = "template"
@@ -50,6 +52,12 @@ def generate(request: Request) -> Completion:
                 ledger_ids=tuple(trail.ledger_ids), outcome=answer.outcome,
             )  # fmt: skip
     return _without_a_model(asked, trail, failures)
+
+
+def preload() -> None:
+    """Import what calls need, in a worker before it forks for each job; nothing is connected. Without a key there is nothing slow."""
+    if settings().gemini_api_key is not None:
+        gemini.load()
 
 
 def _from_before(connection: Connection, asked: Question) -> Completion | None:

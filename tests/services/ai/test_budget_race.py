@@ -2,18 +2,20 @@
 
 import random
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 from sqlalchemy import Connection, text
 
 from services.ai import budgets, ledger, lost, periods
 from services.ai.ledger import About, Ending, Entry
 from services.ai.outcomes import Outcome
-from services.db import engine, transaction
+from services.db import forget, transaction
 from tests.faults.report import Fault, scale
 
 CALLERS, ROUNDS = 64, scale(20, 1_000)
+PROCESSES = scale(2, 8)
 CAP, MOST = 1_000_000, 5_000
 ENDS: Sequence[Outcome] = ("answered", "answered", "answered", "rate_limited", "timed_out", "lost")
 MODULES, USERS = ("communities", "projects", "sitewide"), ("u1", "u2", None)
@@ -69,6 +71,15 @@ def caller(seed: int) -> Seen:
     return seen
 
 
+def callers(process: int) -> list[Seen]:
+    """Those of one process, each on a connection of its own where there are enough."""
+    here = range(process, CALLERS, PROCESSES)
+    with ThreadPoolExecutor(len(here)) as pool:
+        seen = list(pool.map(caller, here))
+    forget()
+    return seen
+
+
 def test_no_cap_is_passed_at_admission_and_the_ledger_is_the_budget(database: None, fault: Fault) -> None:
     fault.done = f"{CALLERS} callers × {ROUNDS} rounds on seven budgets: failures, deaths, time-outs and settlements above the reservation"
     with transaction() as connection:
@@ -79,9 +90,8 @@ def test_no_cap_is_passed_at_admission_and_the_ledger_is_the_budget(database: No
             budgets.set_budget(connection, scope="module", name=module, period="day", cap_nano=share // 4, actor="ada")
         budgets.set_budget(connection, scope="user", name="u1", period="month", cap_nano=share // 5, actor="ada")
         budgets.set_budget(connection, scope="model", name="gemini/m1", period="day", cap_nano=CAP, hard_stop=False, actor="ada")
-    engine()
-    with ThreadPoolExecutor(CALLERS) as pool:
-        seen = list(pool.map(caller, range(CALLERS)))
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
+        seen = [one for some in pool.map(callers, range(PROCESSES)) for one in some]
     with transaction() as connection:
         differences = periods.differences(connection)
         crossings, distinct = connection.execute(text("select count(*), count(distinct (period_id, percent)) from budget_crossings")).one()

@@ -6,11 +6,15 @@ import pytest
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from services.ai import models, periods, templates, turns
+from services.ai import budgets, cache, gateway, models, periods, templates, turns
 from services.ai.gateway import embed, generate
 from services.ai.outcomes import Refused
+from services.ai.providers import gemini as gemini_provider
+from services.ai.providers.spoken import Failure
 from services.db import transaction
 from services.errors import BadInput, BinnacleError, NotFound
+from services.settings import settings
+from services.telemetry.forget_user import forget
 from services.telemetry.move import move_once
 from tests.models import ANSWER, INPUT, OUTPUT, Act, ModelServer
 from tests.services.ai.conftest import Rules, request
@@ -235,3 +239,45 @@ def test_an_administrator_changes_the_models_of_a_task(database: None) -> None:
                 models.change(connection, "fast", told, "ada")
         with pytest.raises(BadInput, match="there is no 'tea'"):
             models.change(connection, "tea", {}, "ada")  # type: ignore[arg-type]
+
+
+def test_a_forgotten_user_leaves_no_words_and_no_key_but_all_the_money(gemini: ModelServer, rules: Rules) -> None:
+    rules()
+    for user in ("u1", "u2"):
+        generate(request(user=user, session=f"s-{user}", conversation=f"c-{user}"))
+    with transaction() as connection:
+        budgets.set_budget(connection, scope="user", name="u1", period="day", cap_nano=10**9, actor="ada")
+    assert forget("u1", actor="ada")["turns"] == 2
+    keys = [(entry["user_key"], entry["session_key"]) for entry in entries()]
+    assert str(keys[0][0]).startswith("deleted-")
+    assert keys[0][1] != "s-u1"
+    assert keys[1] == ("u2", "s-u2")
+    with transaction() as connection:
+        assert connection.execute(text("select count(*) from ai_turns where user_key = 'u2'")).scalar_one() == 2
+        assert "u1" not in [state.name for state in budgets.states(connection)]
+    assert spent()[0] == (0, 2 * COST, 0)
+
+
+def test_the_library_is_loaded_before_a_worker_forks_only_where_there_is_a_key(database: None, gemini: ModelServer) -> None:
+    gateway.preload()
+    assert gemini_provider._library.cache_info().currsize == 1
+
+
+def test_without_a_key_nothing_is_loaded(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    gemini_provider._library.cache_clear()
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+    settings.cache_clear()
+    gateway.preload()
+    assert gemini_provider._library.cache_info().currsize == 0
+    with pytest.raises(Failure) as failed:
+        gemini_provider.load()
+    assert failed.value.outcome == "not_set_up"
+
+
+def test_what_is_too_old_is_dropped(gemini: ModelServer, rules: Rules) -> None:
+    rules(cache_s=60)
+    generate(request())
+    with transaction() as connection:
+        assert cache.forget_old(connection) == 0
+        connection.execute(text("update ai_cache set expires_at = now() - interval '1 s'"))
+        assert cache.forget_old(connection) == 1

@@ -20,6 +20,8 @@ from services.telemetry.inbox import Receipt
 from tests.models import ANSWER, INPUT, OUTPUT, Act, ModelServer, gemini_error
 from tests.services.ai.conftest import Rules, request
 from tests.services.ai.test_gateway import COST, entries, operations, spent
+from workers import queues
+from workers.dispatch import Dispatcher
 
 TOLD = {"promptTokenCount": INPUT, "candidatesTokenCount": OUTPUT, "totalTokenCount": INPUT + OUTPUT}
 HALF = {"promptTokenCount": INPUT}
@@ -273,6 +275,20 @@ def test_an_intent_whose_job_died_becomes_unknown_once_and_late_news_correct_it(
         assert not ledger.close(connection, int(str(entries()[0]["id"])), ledger.Ending("answered", 8))
     assert spent() == [(0, 7, reserved[1])] * 2
     assert {(found["error_type"], found["cost_nano"]) for found in operations()} == {("lost", None)}
+
+
+def test_the_dispatcher_writes_off_what_died(
+    gemini: ModelServer, rules: Rules, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules()
+    monkeypatch.setattr(ledger, "close", lambda *_: False)
+    generate(request(job_id=4_711))  # a job that is not there any more
+    monkeypatch.undo()
+    redis = queues.connect()
+    Dispatcher(redis)._write_off()
+    redis.close()
+    assert "1 calls to models have no ending" in caplog.text
+    assert entries()[0]["state"] == "unknown"
 
 
 def test_without_postgres_nothing_is_asked_and_an_ending_is_written_when_it_is_back(
