@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, text
@@ -46,6 +47,11 @@ class Result:
     cost_nano: int | None
     job_id: int
     made_at: datetime
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """None where nobody knows."""
+        return None if self.cost_nano is None else Decimal(self.cost_nano).scaleb(-9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +154,12 @@ def history(connection: Connection, kind: str, record_id: int, variant: str = ""
     return [_result(row) for row in rows]
 
 
+def of_job(connection: Connection, job_id: int) -> Result | None:
+    """The version that a job made, if it has made one and it is still kept."""
+    row = connection.execute(text(f"select {COLUMNS} from analyses where job_id = :job"), {"job": job_id}).one_or_none()  # noqa: S608
+    return None if row is None else _result(row)
+
+
 def facts_of(result: Result) -> Facts | None:
     """The facts as a model; None of a version whose shape is no longer known."""
     analysis = get(result.kind, result.variant)
@@ -160,6 +172,14 @@ def sources(connection: Connection, kind: str | None = None) -> dict[str, int]:
         text("select source, count(*) from analyses where cast(:kind as text) is null or kind = :kind group by source"), {"kind": kind}
     )
     return {source: int(count) for source, count in rows}
+
+
+def replaced(connection: Connection, hours: int) -> int | None:
+    """How many wordings of the last hours were replaced, a model having said what was no fact; None where nothing was ever analysed."""
+    if not connection.execute(text("select exists (select from analyses)")).scalar_one():
+        return None
+    counting = "select count(*) from analyses where source = 'replaced' and made_at > now() - make_interval(hours => :hours)"
+    return int(connection.execute(text(counting), {"hours": hours}).scalar_one())
 
 
 def forget(connection: Connection, noun: Kind, record_id: int) -> int:

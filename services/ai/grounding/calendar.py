@@ -16,7 +16,7 @@ PARTS = {
     "early": (1, 4), "start of": (1, 3), "the start of": (1, 3), "beginning of": (1, 3), "mid": (4, 9), "the middle of": (4, 9),
     "middle of": (4, 9), "late": (8, 12), "end of": (10, 12), "the end of": (10, 12), **SEASONS,
 }  # fmt: skip
-_MONTH = r"(?P<month>" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")\b\.?"
+_MONTH = r"(?P<month>" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")\b(?:\.(?=,?\s\d))?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>(?:19|20)\d\d)"
 Span = tuple[date, date]

@@ -22,15 +22,15 @@ BOUND = 0.25  # "over 40" may be said of 50, not of 90
 
 
 def number_is_told(mention: Mention, ground: Ground, noun: str | None) -> bool:
-    """Whether a fact of a fitting unit has this value; when the thing counted is one that facts count, only those facts are asked."""
+    """Whether a fact of a fitting unit has this value. Of a thing that facts count, only its counts are asked, and nameless ones."""
     if mention.currency and ground.currencies and mention.currency not in ground.currencies:
         return False
     return any(_is(mention, fact) for fact in ground.numbers if _fits(mention, fact, noun))
 
 
 def _fits(mention: Mention, fact: Number, noun: str | None) -> bool:
-    if noun is not None and mention.kind in {"plain", "rank"} and noun not in fact.unit.nouns:
-        return False
+    if noun is not None and mention.kind in {"plain", "rank"}:
+        return fact.unit.dimension == "count" and (not fact.unit.nouns or noun in fact.unit.nouns)
     if mention.kind == "days" and fact.unit.dimension == "count":
         return any(f"{noun}s" in DAYS_OF_COUNTS for noun in fact.unit.nouns)
     return fact.unit.dimension in FITS[mention.kind]
@@ -57,7 +57,7 @@ def _near(mention: Mention, fact: float, of: Number) -> bool:
     off, size = abs(mention.value - fact), abs(fact)
     slack = 1e-9 * max(1.0, size)
     if mention.exact and of.unit.dimension in {"count", "year"}:
-        rounded = off <= slack
+        rounded = off < 0.5
     elif of.unit.dimension == "days" and mention.kind == "days":
         rounded = off <= mention.half * (1 + 1e-9) and (off <= MOST_OFF_SPAN * size or mention.half <= 0.5)
     else:

@@ -89,7 +89,16 @@ def _split(words: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 def _is_ordinary(word: str) -> bool:
     lower = word.casefold().removesuffix("'s").removesuffix("’s")
-    return lower in ordinary() or all(part in ordinary() for part in lower.split("-"))
+    return all(any(form in ordinary() for form in _forms(part)) for part in lower.split("-"))
+
+
+def _forms(word: str) -> Iterator[str]:
+    """The word, and what it may be an ending of: "spending", "rated"."""
+    yield word
+    for ending in ("s", "es", "d", "ed", "ing", "ly"):
+        stem = word.removesuffix(ending)
+        if len(stem) > 3 and stem != word:
+            yield from (stem, f"{stem}e")
 
 
 def _plain(text: str) -> list[str]:

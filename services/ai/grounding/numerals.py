@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 Kind = Literal["plain", "money", "share", "days", "rank", "multiple"]
@@ -44,7 +45,7 @@ _AFTER = (
 NUMBER = re.compile(
     rf"(?<![\w.])(?P<sign>[-−+](?=[£$€₱\d.]))?(?P<currency>{_CURRENCY})?(?P<inner>[-−](?=\d))?"
     rf"(?:(?P<digits>{_DIGITS})(?P<ordinal>st|nd|rd|th)?|(?P<spelled>\b(?:{_SPELLED})\b))"
-    rf"(?P<scale>{_SCALE})?(?P<after>{_AFTER})?",
+    rf"(?P<scale>(?:{_SCALE})(?:\s(?:thousand|million|billion)\b)?)?(?P<after>{_AFTER})?",
     re.IGNORECASE,
 )
 _RANKED = r"(?:largest|highest|lowest|most|smallest|biggest|oldest|longest|best|worst|ranked?|place|nearest|closest)"
@@ -117,7 +118,7 @@ def cardinal(word: str) -> float:
 
 def _number(match: re.Match[str]) -> Mention | None:
     written, word = match["digits"], match["spelled"]
-    scale = SCALES[re.sub(r"[\s-]", "", match["scale"]).casefold()] if match["scale"] else 1.0
+    scale = prod(SCALES[word] for word in re.split(r"[\s-]+", (match["scale"] or "").casefold()) if word)
     after = re.sub(r"[\s-]+", " ", match["after"] or "").strip().casefold()
     if word is not None and word.casefold() == "one" and scale == 1 and not after:
         return None  # "one of them", "no one": a pronoun
