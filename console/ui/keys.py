@@ -18,6 +18,7 @@ SCOPES = {
     "metrics": "read metrics",
     "jobs": "start and read jobs",
     "records": "read communities and projects",
+    "analyses": "start and read analyses",
     "ask": "ask questions",
     "admin": "everything; only admins give it",
 }
