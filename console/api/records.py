@@ -1,5 +1,6 @@
 """/api/records: communities and projects, searched and one by one. On the console's port only."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -13,13 +14,12 @@ from console.api.access import protected
 from console.api.errors import Json
 from services.db import transaction
 from services.errors import BadInput
-from services.records import KINDS, Record, get
+from services.records import KINDS, Kind, Record, get
 from services.records.search import LONGEST_QUERY, MOST_PAGES, MOST_WORDS, search
 
 router = protected("records", session=True)
 router.tags = ["records"]
 FAILURE = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}}
-KIND = {"name": "kind", "in": "path", "required": True, "schema": {"type": "string", "enum": list(KINDS)}}
 ID = {"name": "record_id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}}
 QUERY = [
     {
@@ -124,36 +124,49 @@ VIEWS: dict[str, type[CommunityView | ProjectView]] = {"communities": CommunityV
 LONG = {"description", "narrative", "attributes", "unknown", "years"}
 
 
-@router.get(
-    "/api/records/{kind}",
-    summary="Search records",
-    responses={200: {"model": ListView}, 404: {"description": "No such kind"} | FAILURE},
-    openapi_extra={"parameters": [KIND, *QUERY]},
-)
-def list_records(request: Request) -> Response:
-    """Fifty a page: whole names first, then what begins with the words. Without words all, in their order."""
-    kind = str(request.path_params["kind"])
-    query, page = _asked(request.query_params)
-    with transaction() as connection:
-        found = search(connection, kind, query, page)
-    records = [_view(record).model_dump(mode="json", exclude=LONG) for record in found.records]
-    return _answer({"kind": kind, "page": page, "pages": found.pages, "total": found.total, "records": records})
+def _lister(kind: Kind) -> Callable[[Request], Response]:
+    def list_records(request: Request) -> Response:
+        """Fifty a page: whole names first, then the largest places or what begins with the words. Without words all, in their order."""
+        query, page = _asked(request.query_params)
+        with transaction() as connection:
+            found = search(connection, kind, query, page)
+        records = [_view(record).model_dump(mode="json", exclude=LONG) for record in found.records]
+        return _answer({"kind": kind, "page": page, "pages": found.pages, "total": found.total, "records": records})
+
+    return list_records
 
 
-@router.get(
-    "/api/records/{kind}/{record_id}",
-    summary="One record",
-    responses={200: {"model": CommunityView | ProjectView}, 404: {"description": "No such record"} | FAILURE},
-    openapi_extra={"parameters": [KIND, ID]},
-)
-def get_record(request: Request) -> Response:
-    """Everything that is known, and why the rest is not."""
-    kind, told = str(request.path_params["kind"]), str(request.path_params["record_id"])
-    if not (told.isascii() and told.isdigit() and len(told) < 20 and 0 < int(told) < 2**63):
-        raise BadInput("A record's id is a whole number from 1 on.")
-    with transaction() as connection:
-        record = get(connection, kind, int(told))
-    return _answer(_view(record).model_dump(mode="json"))
+def _getter(kind: Kind) -> Callable[[Request], Response]:
+    def get_record(request: Request) -> Response:
+        """Everything that is known, and why the rest is not."""
+        told = str(request.path_params["record_id"])
+        if not (told.isascii() and told.isdigit() and len(told) < 20 and 0 < int(told) < 2**63):
+            raise BadInput("A record's id is a whole number from 1 on.")
+        with transaction() as connection:
+            record = get(connection, kind, int(told))
+        return _answer(_view(record).model_dump(mode="json"))
+
+    return get_record
+
+
+# A route a kind, rather than a kind in the path: another word there is no path at all, and each kind is described as what it is.
+for noun in KINDS:
+    router.add_api_route(
+        f"/api/records/{noun}",
+        _lister(noun),
+        name=f"list_{noun}",
+        summary=f"Search {noun}",
+        responses={200: {"model": ListView}},
+        openapi_extra={"parameters": QUERY},
+    )
+    router.add_api_route(
+        f"/api/records/{noun}/{{record_id}}",
+        _getter(noun),
+        name=f"get_{noun}",
+        summary=f"One of the {noun}",
+        responses={200: {"model": VIEWS[noun]}, 404: {"description": "No such record"} | FAILURE},
+        openapi_extra={"parameters": [ID]},
+    )
 
 
 def _asked(parameters: QueryParams) -> tuple[str, int]:

@@ -259,7 +259,7 @@ def test_an_outage_in_the_middle_is_raised_for_the_runner_to_try_again(monkeypat
     def away(*_: object) -> None:
         raise Unavailable("The database went away.")
 
-    monkeypatch.setattr(load.findings, "save", away)
+    monkeypatch.setattr(findings, "save", away)
     with pytest.raises(Unavailable):
         bring(as_csv(HEADER, ROW), plan())
     with transaction() as connection:

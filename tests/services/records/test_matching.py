@@ -51,8 +51,8 @@ def test_the_newest_year_tells_the_project_whatever_came_last() -> None:
     for year, budget in ((2015, "2"), (2014, "1"), (2016, "")):
         told(year, ("Bridge", "DfT", budget))
     with transaction() as connection:
-        project = search(connection, "projects").records[0]
-        years = get(connection, "projects", project.id).years
+        project = get(connection, "projects", search(connection, "projects").records[0].id)
+    years = project.years
     assert [(year.year, year.budget_minor) for year in years] == [(2014, 100), (2015, 200), (2016, None)]
     assert (project.budget_minor, project.end_planned, project.end_current) == (None, years[0].end, years[-1].end)
 

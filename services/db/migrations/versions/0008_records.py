@@ -5,6 +5,7 @@ from alembic import op
 revision = "0008"
 down_revision = "0007"
 
+SCOPES = "alter table api_keys drop constraint api_keys_scopes_check, add check (scopes <@ array[{scopes}] and scopes <> '{{}}');"
 TABLES = """
 -- Every run of three characters, as numbers. Indexed, they serve `like '%part%'` on any Postgres: pg_trgm is not everywhere, the embedded
 -- one lacks it. Stored, because computing them row by row costs seconds where a word is in most rows and the index is of no use.
@@ -133,10 +134,17 @@ create table project_years (
 
 
 def upgrade() -> None:
+    op.execute(SCOPES.format(scopes="'telemetry', 'metrics', 'jobs', 'records', 'ask', 'admin'"))
     op.execute(TABLES)
 
 
 def downgrade() -> None:
+    # A key that could read nothing but records can do nothing any more; it stays, revoked, as its name is never given again.
+    op.execute(
+        "update api_keys set revoked_at = coalesce(revoked_at, now()), scopes = '{metrics}' where scopes = '{records}';"
+        "update api_keys set scopes = array_remove(scopes, 'records')"
+    )
+    op.execute(SCOPES.format(scopes="'telemetry', 'metrics', 'jobs', 'ask', 'admin'"))
     op.execute(
         "drop table project_years, projects, communities, record_findings, record_files, record_imports;drop function record_grams(text)"
     )
