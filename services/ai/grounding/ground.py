@@ -101,7 +101,7 @@ class _Gathering:
         elif isinstance(value, date):
             self.dates.add(value)
         else:
-            self.leaf(value, [*meaning, *_metadata(annotation)], name)
+            self.leaf(value, [*meaning, *metadata_of(annotation)], name)
 
     def leaf(self, value: object, meaning: list[object], name: str) -> None:
         unit = next((word for word in meaning if isinstance(word, Unit)), None)
@@ -140,12 +140,12 @@ def words_of(text: str) -> Iterator[str]:
     return (match.group().casefold() for match in re.finditer(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", text))
 
 
-def _metadata(annotation: object) -> Iterator[object]:
+def metadata_of(annotation: object) -> Iterator[object]:
     """What is annotated anywhere in a type: `tuple[Money | None, ...]` means money."""
     if get_origin(annotation) is Annotated:
         yield from getattr(annotation, "__metadata__", ())
     for inner in get_args(annotation):
-        yield from _metadata(inner)
+        yield from metadata_of(inner)
 
 
 def _nouns_of(name: str) -> tuple[str, ...]:
