@@ -1,5 +1,6 @@
 """What an analysis is given, and what every one of them says about itself."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from services.records import Community, Project
 
 Of = TypeVar("Of", Community, Project)
 LONGEST_NAME, LONGEST_QUOTE = 200, 240
+LINK = re.compile(r"(?:https?|ftp|file|mailto|javascript|data):/*|www\.", re.IGNORECASE)
+BRACKETS = str.maketrans("<>[]", "‹›()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,11 @@ class Facts(Part):
 
 
 def named(text: str | None) -> str | None:
-    """A name as it may be shown: one line, nothing invisible, of a length that fits."""
+    """A name as it may be shown: one line, nothing invisible, no link or markup that it could become, of a length that fits."""
     if text is None:
         return None
     line = " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in text[: 4 * LONGEST_NAME]).split())
-    return line[:LONGEST_NAME] or None
+    return LINK.sub("", line).translate(BRACKETS)[:LONGEST_NAME].strip() or None
 
 
 def name_of(record: Community | Project) -> str:

@@ -56,7 +56,7 @@ class ReportFacts(Facts):
 def facts(case: Case[Project]) -> ReportFacts:
     """Peers are the projects of its source. Raises BadInput for a variant that there is not."""
     if case.variant not in VARIANTS:
-        raise BadInput(f"A report is {phrases.joined(VARIANTS[:-1])} or {VARIANTS[-1]}, not '{case.variant[:50]}'.")
+        raise BadInput(f"A report is {' or '.join(VARIANTS)}, not '{case.variant[:50]}'.")
     project = case.record
     same = Case(project, tuple(case.peers), case.today)
     names = ("department", "category", "status", "rating", "start_current", "end_current", "whole_life_minor", "narrative")

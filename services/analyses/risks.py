@@ -194,7 +194,7 @@ def _cost(project: Project, peers: _Peers) -> Risk:
     drivers = [Driver(label="share of peers whose cost grew much", share=peers.grown)] if peers.grown is not None else []
     base = None if peers.grown is None else step(peers.grown, BASE_RATE)
     if growth is None:
-        return _risk("cost", base, size, drivers, "Its cost was not told twice, so growth is unknown.")
+        return _risk("cost", base, size, drivers, "Its cost was not told again, so growth is unknown.")
     drivers.insert(0, Driver(label="growth of the cost", change=round(growth, 6)))
     own = step(growth, GROWTH)
     return _risk("cost", own if growth > 0 else _worse(own, base), size, drivers, None if size else "Its size among its peers is unknown.")

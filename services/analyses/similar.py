@@ -99,7 +99,7 @@ def facts(case: Case[Community]) -> SimilarFacts:
 def features(place: Community) -> dict[str, float]:
     """What of a place can be compared as numbers; what is unknown is left out."""
     told = {name: float(ladder.index(value)) for name, ladder in ORDERED.items() if (value := getattr(place, name)) in ladder}
-    if place.population:
+    if place.population and place.population > 0:
         told["population"] = log10(place.population)
     for name, text in place.attributes.items():
         value = _number(text)

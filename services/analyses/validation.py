@@ -84,7 +84,7 @@ def facts(case: Case[Community]) -> ValidationFacts:
     populations: list[float] = []
     twins: list[Duplicate] = []
     for peer in case.peers:
-        if peer.population:
+        if peer.population and peer.population > 0:
             populations.append(log10(peer.population))
         same = _same(place, peer)
         if same is not None:
@@ -215,7 +215,7 @@ def _same(place: Community, peer: Community) -> Literal["code", "name and place"
 
 def _outlier(place: Community, populations: list[float]) -> Outlier | None:
     spread = Spread.of(populations)
-    if spread is None or not place.population:
+    if spread is None or not place.population or place.population < 0:
         return None
     score = spread.score(log10(place.population))
     return Outlier(

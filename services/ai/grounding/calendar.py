@@ -19,6 +19,7 @@ PARTS = {
 _MONTH = r"(?P<month>" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")\b(?:\.(?=,?\s\d))?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>(?:19|20)\d\d)"
+_ANY_YEAR = r"(?P<year>[1-9]\d{3})"  # beside a day and a month, nothing else is meant
 Span = tuple[date, date]
 
 
@@ -123,10 +124,10 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 READINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Day | None]], ...] = (
-    (_pattern(rf"{_YEAR}[-/](?P<m>\d\d)[-/](?P<d>\d\d)(?:[T\s]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|\sUTC)?)?"), _iso),
+    (_pattern(rf"{_ANY_YEAR}[-/](?P<m>\d\d)[-/](?P<d>\d\d)(?:[T\s]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|\sUTC)?)?"), _iso),
     (_pattern(r"(?P<a>\d{1,2})[/.-](?P<b>\d{1,2})[/.-](?P<year>(?:19|20)\d\d|\d\d)"), _figures),
-    (_pattern(rf"{_DAY}\s(?:of\s)?{_MONTH}(?:,?\s{_YEAR})?"), _written),
-    (_pattern(rf"{_MONTH}\s(?:the\s)?{_DAY}(?:,?\s{_YEAR})?(?!\d)"), _written),
+    (_pattern(rf"{_DAY}\s(?:of\s)?{_MONTH}(?:,?\s{_ANY_YEAR})?"), _written),
+    (_pattern(rf"{_MONTH}\s(?:the\s)?{_DAY}(?:,?\s{_ANY_YEAR})?(?!\d)"), _written),
     (_pattern(rf"{_MONTH}(?:,|\sof)?\s{_YEAR}"), _month),
     (_pattern(rf"(?:Q(?P<q>[1-4])|(?:the\s)?(?P<word>{'|'.join(QUARTERS)})\squarter)(?:\sof)?[\s,]*{_YEAR}(?P<before>)?"), _quarter),
     (_pattern(r"(?P<before>(?:19|20)\d\d)[\s-]?Q(?P<q>[1-4])(?P<word>)?(?P<year>)?"), _quarter),

@@ -17,12 +17,13 @@ Kind = Literal["number", "date", "name", "quote", "markup"]
 DONE = "\ue000"  # stands where something was understood
 LONGEST = 60_000  # characters of wording that are read: no analysis is that long
 LONGEST_NAME = 300
+LEAST_CODE = 8  # characters from which on a row of digits is a code
 
 MARKUP = re.compile(r"https?://\S+|www\.\S+|<[a-zA-Z/!][^>]*>|!?\[[^\]]*\]\([^)]*\)|javascript:", re.IGNORECASE)
 QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|(?<!\w)‘([^’]+(?:’\w[^’]*)*)’(?!\w)")
 LIST_MARK = re.compile(r"(?m)^[ \t]*(?:#{1,6}[ \t]+)?(?P<n>\d{1,2})[.)][ \t]+")
 NUMERIC = re.compile(r"[^\W_]*\d[^\W_]*(?:[.,]\d+)*")
-FOLLOWING = re.compile(rf"(?:{DONE}|[\s-]|of\b|out\b|or\b|to\b|and\b|the\b|its\b)*([^\W\d_]+)(?:[\s-]([^\W\d_]+))?", re.IGNORECASE)
+FOLLOWING = re.compile(rf"(?:{DONE}|[^\S\n]|-|of\b|out\b|or\b|to\b|and\b|the\b|its\b)*([^\W\d_]+)(?:[^\S\n]([^\W\d_]+))?", re.IGNORECASE)
 RANGE = re.compile(r"\s?(?:[-–—]|to|and|or)\s?", re.IGNORECASE)
 QUOTE_WORDS = 4  # from that many words on, something in quotation marks claims to be quoted
 
@@ -85,9 +86,9 @@ def _quotes(page: _Page, ground: Ground) -> Iterator[Finding]:
 
 
 def _take_names(page: _Page, ground: Ground) -> None:
-    """Whole names are understood first: the 26 of "Barangay 26" is no figure."""
+    """Whole names are understood first: the 26 of "Barangay 26" is no figure, nor is a code of many digits."""
     for name in sorted(ground.names, key=len, reverse=True):
-        if len(name) <= LONGEST_NAME and re.search(r"[^\W\d_]", name):
+        if len(name) <= LONGEST_NAME and (len(name) >= LEAST_CODE or re.search(r"[^\W\d_]", name)):
             pattern = r"\s+".join("".join(_literal(character) for character in word) for word in name.split())
             for match in re.finditer(rf"(?<!\w){pattern}(?!\w)", page.rest, re.IGNORECASE):
                 page.take(*match.span())
