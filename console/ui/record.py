@@ -13,6 +13,7 @@ from services.records.communities import LEVELS
 from services.records.origins import Origin, origins
 
 LIST = "../pages/records.py"
+ANALYSES = "../pages/analyses.py"
 TEXT_SHOWN = 10_000
 COMMUNITY = {
     "psgc_id": "Code", "geographic_level": "Level", "region": "Region", "province": "Province", "municipality": "City or municipality",
@@ -132,7 +133,12 @@ def _text(record: Record, name: str, label: str, body: str) -> None:
 
 def _analyses(record: Record) -> None:
     st.subheader("Analyses", anchor=False)
-    st.caption(f"They stand on these facts (version {record.content_hash[:12]}) and are made again when one of them changes.")
+    st.page_link(ANALYSES, label="Analyses of this record", icon=":material/insights:", query_params=_address(record))
+    st.caption(f"They stand on these facts (version {record.content_hash[:12]}) and are stale as soon as one of them changes.")
+
+
+def _address(record: Record) -> dict[str, str]:
+    return {"kind": record.kind, "id": str(record.id)}
 
 
 def _raw(told: list[Origin]) -> None:

@@ -15,8 +15,8 @@ from services.records.search import LONGEST_QUERY, PAGE_ROWS, count, search
 PAGE = "../pages/record.py"
 
 
-def browse() -> None:
-    """Draw the list."""
+def browse(opens: str = PAGE) -> None:
+    """Draw the list; a row opens its record on a page."""
     left, right = st.columns([1, 2], vertical_alignment="bottom")
     kind = left.segmented_control(
         "Kind", list(KINDS), default=KINDS[0], key="kind", bind="query-params", required=True, label_visibility="collapsed"
@@ -40,7 +40,7 @@ def browse() -> None:
         st.caption(
             f"{found.total:,} {noun}" + (f", page {page:,} of {found.pages:,}" if found.pages > 1 else "") + ". A row opens its record."
         )
-        _table(found.records, f"{noun}-{words}-{page}")
+        _table(found.records, f"{noun}-{words}-{page}", opens)
 
 
 def _nothing(kind: str, query: str) -> None:
@@ -51,18 +51,18 @@ def _nothing(kind: str, query: str) -> None:
         st.markdown("Import a file below, or by `python -m services records import FILE --map MAP`.")
 
 
-def _table(records: list[Record], key: str) -> None:
+def _table(records: list[Record], key: str, opens: str) -> None:
     frame = pd.DataFrame([_row(record) for record in records]).fillna(UNKNOWN)
     shown: Any = st.dataframe(
         frame, hide_index=True, on_select="rerun", selection_mode="single-row", key=f"records-{key}",
         alt=f"{records[0].kind}, one a row: {', '.join(frame.columns)}",
     )  # fmt: skip
     if shown.selection.rows:
-        _open(records[shown.selection.rows[0]])
+        _open(records[shown.selection.rows[0]], opens)
 
 
-def _open(record: Record) -> NoReturn:
-    st.switch_page(PAGE, query_params={"kind": record.kind, "id": str(record.id)})
+def _open(record: Record, page: str) -> NoReturn:
+    st.switch_page(page, query_params={"kind": record.kind, "id": str(record.id)})
 
 
 def _row(record: Record) -> dict[str, str | None]:
