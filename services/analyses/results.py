@@ -10,11 +10,10 @@ from sqlalchemy import Connection, Row, text
 
 from services import records
 from services.analyses.case import Facts
-from services.analyses.catalogue import Analysis, get, of
+from services.analyses.catalogue import Analysis, get
 from services.analyses.wording import Source, Worded
 from services.jobs import Job, enqueue
 from services.jobs.truth import from_row as job_of
-from services.records import Kind
 
 State = Literal["fresh", "stale", "running", "failed", "missing"]
 QUEUE = "default"
@@ -180,13 +179,6 @@ def replaced(connection: Connection, hours: int) -> int | None:
         return None
     counting = "select count(*) from analyses where source = 'replaced' and made_at > now() - make_interval(hours => :hours)"
     return int(connection.execute(text(counting), {"hours": hours}).scalar_one())
-
-
-def forget(connection: Connection, noun: Kind, record_id: int) -> int:
-    """Drop every version of a record that is gone; how many."""
-    kinds = [analysis.kind for analysis in of(noun)]
-    gone = text("delete from analyses where kind = any(:kinds) and record_id = :id")
-    return connection.execute(gone, {"kinds": kinds, "id": record_id}).rowcount
 
 
 def key(kind: str, record_id: int, variant: str) -> str:
