@@ -25,6 +25,9 @@ PROJECT = {
     "start_planned": "Start, planned", "start_current": "Start, current", "end_planned": "End, planned", "end_current": "End, current",
     "budget_minor": "Budget", "forecast_minor": "Forecast", "variance_percent": "Variance", "whole_life_minor": "Whole-life cost",
 }  # fmt: skip
+LABELS = {"communities": COMMUNITY, "projects": PROJECT}
+WHY = "Why unknown"
+BY_CODE, CODED = ("region", "province", "municipality", "attributes.submunicipality"), "the digits of its code"
 WORDS = {"U": "urban", "R": "rural", "Pob.": "poblacion"}
 TEXTS = {"description": "Description", "narrative": "Narrative"}
 
@@ -58,16 +61,18 @@ def _asked() -> tuple[Record, list[Origin]]:
 
 
 def _facts(record: Record, origin: Origin) -> None:
-    labels = COMMUNITY if isinstance(record, Community) else PROJECT
+    labels = {name: label for name, label in LABELS[record.kind].items() if name != "source_id" or getattr(record, name) is not None}
     rows = [
-        {"What": label, "Value": _value(record, name), "From": _from(record, name, origin), "Why unknown": record.unknown.get(name, "")}
+        {"What": label, "Value": _value(record, name), "From": _from(record, name, origin), WHY: record.unknown.get(name, "")}
         for name, label in labels.items()
     ]
     rows += [
-        {"What": name.replace("_", " ").capitalize(), "Value": told, "From": _from(record, f"attributes.{name}", origin), "Why unknown": ""}
+        {"What": name.replace("_", " ").capitalize(), "Value": told, "From": _from(record, f"attributes.{name}", origin), WHY: ""}
         for name, told in record.attributes.items()
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", alt=f"Facts of {record.name}, and where each came from")
+    frame = pd.DataFrame(rows)
+    shown = frame if frame[WHY].any() else frame.drop(columns=WHY)
+    st.dataframe(shown, hide_index=True, height="content", alt=f"Facts of {record.name}, and where each came from")
 
 
 def _value(record: Record, name: str) -> str:
@@ -90,8 +95,8 @@ def _from(record: Record, name: str, origin: Origin) -> str:
     """The column a value was read from; what follows from something else says from what."""
     if isinstance(record, Project) and record.years and name in ("start_planned", "end_planned"):
         return "the first yearly report that tells it"
-    if isinstance(record, Community) and name in ("region", "province", "municipality") and name not in origin.columns:
-        return "the digits of its code"
+    if isinstance(record, Community) and name in BY_CODE and name not in origin.columns:
+        return CODED
     return origin.columns.get(name, "not told by this source")
 
 

@@ -13,27 +13,28 @@ from services.records.communities import LEVELS
 from services.records.search import LONGEST_QUERY, PAGE_ROWS, count, search
 
 PAGE = "../pages/record.py"
+ADDRESS = "records_address"
 
 
 def browse(opens: str = PAGE) -> None:
     """Draw the list; a row opens its record on a page."""
+    _follow_address()
     left, right = st.columns([1, 2], vertical_alignment="bottom")
-    kind = left.segmented_control(
-        "Kind", list(KINDS), default=KINDS[0], key="kind", bind="query-params", required=True, label_visibility="collapsed"
-    )
+    kind = left.segmented_control("Kind", list(KINDS), key="kind", required=True, label_visibility="collapsed")
     query = right.text_input(
-        "Search", key="q", bind="query-params", type="search", max_chars=LONGEST_QUERY, label_visibility="collapsed",
+        "Search", key="q", type="search", max_chars=LONGEST_QUERY, label_visibility="collapsed",
         placeholder="Words of a name, code or place", icon=":material/search:",
     )  # fmt: skip
     noun, words = kind or KINDS[0], query or ""
     with transaction() as connection:
         total = count(connection, noun, words)
     if not total:
+        _keep_address(noun, words, 1)
         _nothing(noun, words)
         return
     place = st.container()
-    pages = -(-total // PAGE_ROWS)
-    page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
+    page = _page(f"page-{noun}-{words}", -(-total // PAGE_ROWS))
+    _keep_address(noun, words, page)
     with transaction() as connection:
         found = search(connection, noun, words, page)
     with place:
@@ -41,6 +42,38 @@ def browse(opens: str = PAGE) -> None:
             f"{found.total:,} {noun}" + (f", page {page:,} of {found.pages:,}" if found.pages > 1 else "") + ". A row opens its record."
         )
         _table(found.records, f"{noun}-{words}-{page}", opens)
+
+
+def _follow_address() -> None:
+    """Choose what the address says, when it is not the one written here last: a link was followed, or somebody went back.
+
+    Streamlit's own binding of widgets to the address does this too, but then no row could open a page: it refuses to leave a bound address.
+    """
+    told = st.query_params.to_dict()
+    if told == st.session_state.get(ADDRESS) and "kind" in st.session_state:
+        return
+    kind, query, page = told.get("kind", ""), told.get("q", "")[:LONGEST_QUERY], told.get("page", "")
+    st.session_state["kind"] = kind if kind in KINDS else KINDS[0]
+    st.session_state["q"] = query
+    if page.isascii() and page.isdigit() and len(page) < 7:
+        st.session_state[f"page-{st.session_state['kind']}-{query}"] = max(int(page), 1)
+
+
+def _keep_address(kind: str, query: str, page: int) -> None:
+    """Write what is shown into the address."""
+    told = {"kind": kind} | ({"q": query} if query else {}) | ({"page": str(page)} if page > 1 else {})
+    if st.query_params.to_dict() != told:
+        st.query_params.from_dict(told)
+    st.session_state[ADDRESS] = told
+
+
+def _page(key: str, pages: int) -> int:
+    """Which page of a search; the last where the address names one beyond it."""
+    if pages < 2:
+        return 1
+    if key in st.session_state:
+        st.session_state[key] = min(st.session_state[key], pages)
+    return st.pagination(pages, key=key)
 
 
 def _nothing(kind: str, query: str) -> None:

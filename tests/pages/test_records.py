@@ -38,7 +38,7 @@ def record_id(kind: str, query: str) -> str:
 
 def facts(app: AppTest) -> dict[str, tuple[str, str, str]]:
     frame = app.dataframe[0].value
-    return {row[0]: tuple(row[1:]) for row in frame[["What", "Value", "From", "Why unknown"]].itertuples(index=False)}
+    return {row[0]: (row[1], row[2], row[3] if len(row) > 3 else "") for row in frame.itertuples(index=False)}
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
