@@ -70,7 +70,7 @@ class RiskFacts(Facts):
     peers: Annotated[int, Unit("count", ("peer", "peers", "project", "projects"))]
     peers_slipped: Share | None
     peers_grown: Share | None
-    much_growth: Share
+    much_growth: ShareChange
     peers_in_doubt: Share | None
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from services.ai.grounding.calendar import dates
 from services.ai.grounding.ground import Ground
-from services.ai.grounding.match import date_is_told, number_is_told
+from services.ai.grounding.match import date_is_told, direction_of, number_is_told
 from services.ai.grounding.names import strange
 from services.ai.grounding.numerals import NUMBER, Mention, numbers
 
@@ -138,7 +138,8 @@ def _numbers(page: _Page, ground: Ground) -> Iterator[Finding]:
 
 
 def _told(mention: Mention, page: _Page, ground: Ground) -> bool:
-    return number_is_told(mention, ground, _noun(mention, page, ground))
+    direction = None if mention.signed else direction_of(page.wording, mention.start, mention.end)
+    return number_is_told(mention, ground, _noun(mention, page, ground), direction)
 
 
 def _noun(mention: Mention, page: _Page, ground: Ground) -> str | None:

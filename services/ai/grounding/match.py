@@ -1,7 +1,9 @@
 """Whether a number or a date that somebody wrote is one of the facts."""
 
+import re
 from collections.abc import Iterable
 from datetime import date
+from typing import Literal
 
 from services.ai.grounding.calendar import Day, Span
 from services.ai.grounding.ground import Dimension, Ground, Number
@@ -19,13 +21,36 @@ MOST_OFF = 0.05  # a rounded figure may be that far from the fact, unless it say
 MOST_OFF_SPAN = 0.1  # of 330 days, "a year" would be further
 MOST_OFF_ABOUT = 0.1
 BOUND = 0.25  # "over 40" may be said of 50, not of 90
+REACH = 40  # characters in which a verb belongs to the number after it
+Direction = Literal["up", "down"] | None
+GOES = re.compile(
+    r"\b(?:(?P<up>rose|risen|rises?|rising|grew|grown?|grows|growing|growth|increas\w+|overspen\w+|overr[au]n\w*|slip\w*|delay\w*|postpon\w+"
+    r"|up(?! to))|(?P<down>fell|fall(?:en|s|ing)?|drop\w*|declin\w+|decreas\w+|reduc\w+|shr[aiu]nk\w*|underspen\w+|brought forward"
+    r"|down))\b",
+    re.IGNORECASE,
+)
+GOES_AFTER = re.compile(r"\s(?:(?P<up>higher|more|above|later|over)|(?P<down>lower|less|below|earlier|under))\b", re.IGNORECASE)
 
 
-def number_is_told(mention: Mention, ground: Ground, noun: str | None) -> bool:
+def number_is_told(mention: Mention, ground: Ground, noun: str | None, direction: Direction = None) -> bool:
     """Whether a fact of a fitting unit has this value. Of a thing that facts count, only its counts are asked, and nameless ones."""
     if mention.currency and ground.currencies and mention.currency not in ground.currencies:
         return False
-    return any(_is(mention, fact) for fact in ground.numbers if _fits(mention, fact, noun))
+    told = [fact for fact in ground.numbers if _fits(mention, fact, noun) and _is(mention, fact)]
+    changes = [fact for fact in told if fact.unit.change and fact.value]
+    if direction is not None and changes:  # a change may not be told the wrong way round
+        return any((fact.value > 0) == (direction == "up") for fact in changes)
+    return bool(told)
+
+
+def direction_of(text: str, start: int, end: int) -> Direction:
+    """Which way the words around a number say that something went: "fell by 19 %", "19 % lower"."""
+    after = GOES_AFTER.match(text, end)
+    if after is not None:
+        return "up" if after["up"] else "down"
+    sentence = re.split(r"[.;:,\n]\s", text[max(0, start - REACH) : start])[-1]
+    before = list(GOES.finditer(sentence))
+    return None if not before else "up" if before[-1]["up"] else "down"
 
 
 def _fits(mention: Mention, fact: Number, noun: str | None) -> bool:

@@ -34,7 +34,7 @@ FRACTIONS = {"half": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "f
 
 _UNIT = "|".join([*SMALL, *TENS])
 _SPELLED = rf"(?:{'|'.join(TENS)})[-\s](?:{'|'.join(list(SMALL)[1:10])})|{_UNIT}|dozen"
-_DIGITS = r"\d{1,3}(?:[,\u00a0\u2009\u202f'’]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
+_DIGITS = r"\d{1,3}(?:[, \u00a0\u2009\u202f'’]\d{3}(?!\d))+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
 _CURRENCY = r"US\$|[£$€₱]|(?:GBP|USD|EUR|PHP)\s?"
 _SCALE = r"(?:\s|-)?(?:hundred|thousand|millions?|billions?|trillion)\b|\s?(?:mn|bn|tn)\b|[kKmMbB]\b"
 _AFTER = (
@@ -60,7 +60,11 @@ FRACTION = re.compile(
     re.IGNORECASE,
 )
 MULTIPLE = re.compile(rf"\b(?P<multiple>{'|'.join(MULTIPLES)}|halved|halving)\b(?!-check)", re.IGNORECASE)
-ODDS = re.compile(rf"\b(?P<part>\d{{1,2}}|{_UNIT})\s(?:in|out\sof)\s(?:every\s)?(?P<whole>\d{{1,2}}|{_UNIT})\b", re.IGNORECASE)
+ODDS = re.compile(
+    rf"\b(?P<part>\d{{1,2}}|{_UNIT})(?:[-\s]in[-\s](?:every\s)?(?P<whole>\d{{1,2}}|100|{_UNIT})|\sout\sof\s(?P<hundred>100))\b",
+    re.IGNORECASE,
+)
+SPAN = re.compile(rf"\b(?P<years>\d{{1,3}}|{_SPELLED})\syears?(?:\sand|,)?\s(?P<months>\d{{1,2}}|{_SPELLED})\smonths?\b", re.IGNORECASE)
 
 _ABOUT = r"about|around|roughly|approximately|approx\.?|some|circa|ca?\.|close to|near(?:ly)?|almost|in the region of|or so"
 _BELOW = r"just under|under|below|less than|fewer than|up to|at most|no more than|not more than|within|shy of"
@@ -90,7 +94,14 @@ class Mention:
 def numbers(text: str) -> Iterator[Mention]:
     """Every number of the text in order of kind: odds, fractions and multiples first, for they hold other numbers."""
     taken = [False] * len(text)
-    for pattern, read in ((ODDS, _odds), (FRACTION, _fraction), (MULTIPLE, _multiple), (NUMBER, _number), (ORDINAL, _ordinal)):
+    for pattern, read in (
+        (SPAN, _span),
+        (ODDS, _odds),
+        (FRACTION, _fraction),
+        (MULTIPLE, _multiple),
+        (NUMBER, _number),
+        (ORDINAL, _ordinal),
+    ):
         for match in pattern.finditer(text):
             if any(taken[match.start() : match.end()]):
                 continue
@@ -125,7 +136,7 @@ def _number(match: re.Match[str]) -> Mention | None:
     if written is None:
         value, half, coarse = cardinal(word), 0.5, 0.5
     else:
-        digits = re.sub(r"[,\u00a0\u2009\u202f'’]", "", written)
+        digits = re.sub(r"[, \u00a0\u2009\u202f'’]", "", written)
         value, half = float(digits), 0.5 * 10.0 ** -len(digits.partition(".")[2])
         zeros = 0 if "." in digits else len(digits) - len(digits.rstrip("0"))
         coarse = half * 10.0 ** min(zeros, len(digits) - 1)
@@ -172,8 +183,16 @@ def _multiple(match: re.Match[str]) -> Mention:
 
 
 def _odds(match: re.Match[str]) -> Mention | None:
-    """ "one in five" is a share; "3 out of 12" may be one too, and is left to be two counts when it is not."""
-    part, whole = cardinal(match["part"]), cardinal(match["whole"])
-    if " in " not in match.group().casefold() or not 0 < part < whole:
+    """ "one in five" and "19 out of 100" are shares; "3 out of 12" is two counts."""
+    part, whole = cardinal(match["part"]), cardinal(match["whole"] or match["hundred"])
+    if not 0 < part < whole:
         return None
-    return Mention(match.start(), match.end(), part / whole, 0.02, 0.05, "share", hedge_before(match.string, match.start()))
+    half = min(0.02, 0.5 / whole)
+    return Mention(match.start(), match.end(), part / whole, half, 2.5 * half, "share", hedge_before(match.string, match.start()))
+
+
+def _span(match: re.Match[str]) -> Mention:
+    """ "1 year and 2 months" is one span."""
+    half = DAYS["month"] / 2
+    value = cardinal(match["years"]) * DAYS["year"] + cardinal(match["months"]) * DAYS["month"]
+    return Mention(match.start(), match.end(), value, half, half, "days", hedge_before(match.string, match.start()))
