@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -22,11 +22,12 @@ from services.settings import settings
 from tests.benchmarks.figure import Figure, percentile
 from tests.faults import plant as plants
 from tests.faults.oracle import scalar
-from tests.faults.plant import Crew, Plant
+from tests.faults.plant import Crew, Plant, await_beats
 from tests.models import Act, ModelServer
 from tests.system import wait_for
 
 WORKERS, JOBS = 20, 300
+AT_ONCE = 2  # workers that start together: each loads for seconds
 PROVIDER_S = 1.0
 CALLS = 200
 PROMPT = "version: 1\n--- system\nYou word facts.\n--- user\nWord this: {{ number }}\n"
@@ -45,27 +46,35 @@ def measure(_size: int) -> Iterator[Figure]:
 def _stage() -> Iterator[ModelServer]:
     """Stores of their own, a provider, and a prompt; limits and budgets that hold nothing back."""
     plant = Plant()
-    plant.start_postgres()
-    plant.start_redis()
-    with tempfile.TemporaryDirectory() as folder, ModelServer() as server:
-        Path(folder, "benchmark.txt").write_text(PROMPT)
-        environment = {
-            "DATABASE_URL": plant.database_url, "REDIS_URL": plant.redis_url, "GEMINI_API_KEY": "a-key", "GEMINI_ENDPOINT": server.url,
-            "PROMPTS": folder,
-        }  # fmt: skip
-        with patch.dict(os.environ, environment), patch.object(templates, "FOLDER", Path(folder)), patch.object(plants, "COMMAND", COMMAND):
-            forget()
-            settings.cache_clear()
-            upgrade()
-            with transaction() as connection:
-                rule = {"models": ["gemini/gemini-2.5-flash-lite"], "cache_s": 0}  # one without a limit in models.toml
-                models.change(connection, "primary", rule, "benchmark")
-                for period, _cap in budgets.DEFAULTS:
-                    budgets.set_budget(connection, scope="all", period=period, cap_nano=10**14, actor="benchmark")
+    try:
+        plant.start_postgres()
+        plant.start_redis()
+        with tempfile.TemporaryDirectory() as folder, ModelServer() as server, _settled(plant, Path(folder), server.url):
             yield server
-            forget()
+    finally:
+        forget()
+        plant.close()
+
+
+@contextmanager
+def _settled(plant: Plant, folder: Path, provider_url: str) -> Iterator[None]:
+    """This process, and whatever it starts, on that stage."""
+    (folder / "benchmark.txt").write_text(PROMPT)
+    environment = {
+        "DATABASE_URL": plant.database_url, "REDIS_URL": plant.redis_url, "GEMINI_API_KEY": "a-key", "GEMINI_ENDPOINT": provider_url,
+        "PROMPTS": str(folder),
+    }  # fmt: skip
+    with patch.dict(os.environ, environment), patch.object(templates, "FOLDER", folder), patch.object(plants, "COMMAND", COMMAND):
+        forget()
+        settings.cache_clear()
+        upgrade()
+        with transaction() as connection:
+            rule = {"models": ["gemini/gemini-2.5-flash-lite"], "cache_s": 0}  # one without a limit in models.toml
+            models.change(connection, "primary", rule, "benchmark")
+            for period, _cap in budgets.DEFAULTS:
+                budgets.set_budget(connection, scope="all", period=period, cap_nano=10**14, actor="benchmark")
+        yield
     settings.cache_clear()
-    plant.close()
 
 
 def _own_cost() -> Figure:
@@ -98,11 +107,16 @@ def _ms(step: Callable[[], object]) -> float:
 
 def _together() -> Figure:
     """Jobs from the commit of all of them to the end of the last, by workers that are up and warm."""
-    crew = Crew(1, WORKERS)
+    crew = Crew(1, AT_ONCE)
     try:
+        for _ in range(WORKERS // AT_ONCE - 1):
+            await_beats([crew.hire("default") for _ in range(AT_ONCE)])
         _do(WORKERS)
         took_s = _do(JOBS)
-        weight = _weight()
+        _order(WORKERS * 2)
+        wait_for(lambda: scalar("select count(*) from jobs where state = 'running'") >= WORKERS // 2, "all hands at work")
+        weight = _weight(crew)
+        _await_end()
     finally:
         crew.dismiss()
     answered = scalar("select count(*) from jobs where kind = 'benchmark.ask' and result ->> 'outcome' = 'answered'")
@@ -110,27 +124,35 @@ def _together() -> Figure:
         differences = len(periods.differences(connection))
     beside: dict[str, float | str] = {
         "workers": float(WORKERS), "provider s": PROVIDER_S, "at most": WORKERS / PROVIDER_S,
-        "unanswered": float(JOBS + WORKERS - answered), "budget differences": float(differences), **weight,
+        "unanswered": float(JOBS + 3 * WORKERS - answered), "budget differences": float(differences), **weight,
     }  # fmt: skip
     return Figure("ai_concurrent_per_s", JOBS / took_s, "/s", "≥", 15, beside)
 
 
 def _do(jobs: int) -> float:
     began = time.perf_counter()
+    _order(jobs)
+    _await_end()
+    return time.perf_counter() - began
+
+
+def _order(jobs: int) -> None:
     first = int(scalar("select coalesce(max(id), 0) from jobs"))
     with transaction() as connection:
         for number in range(jobs):
             enqueue(connection, "benchmark.ask", {"number": first + number + 1_000_000}, queue="default")
+
+
+def _await_end() -> None:
     unfinished = "select count(*) from jobs where kind = 'benchmark.ask' and state not in ('done', 'dead')"
     wait_for(lambda: scalar(unfinished) == 0, "the end of all jobs", 300)
-    return time.perf_counter() - began
 
 
-def _weight() -> dict[str, float | str]:
-    """Memory of all workers, what they share counted once (PSS)."""
-    pss = [
-        process.memory_full_info().pss / 2**20
-        for process in psutil.Process().children(recursive=True)
-        if "work" in process.cmdline() and "tests.benchmarks.ai_entry" in process.cmdline()
-    ]
-    return {"MiB of all workers": sum(pss), "MiB of one": sum(pss) / max(1, len(pss)), "processes": float(len(pss))}
+def _weight(crew: Crew) -> dict[str, float | str]:
+    """Memory of all workers and the jobs they run, what they share counted once (PSS)."""
+    mib: list[float] = []
+    for worker in crew.of("default"):
+        for process in (psutil.Process(worker.pid), *psutil.Process(worker.pid).children()):
+            with suppress(psutil.Error):  # a job that ends meanwhile weighs nothing
+                mib.append(process.memory_full_info().pss / 2**20)
+    return {"MiB of all workers": sum(mib), "MiB a worker": sum(mib) / WORKERS, "processes": float(len(mib))}
