@@ -30,9 +30,11 @@ def show() -> None:
     """The analyses of the record that the address names."""
     record = _asked()
     may = identity.current().may(analysis_actions.ROLE)
-    back, whole, _ = st.columns([1, 1, 3])
-    back.page_link(PAGE, label="Another record", icon=":material/arrow_back:", query_params={"kind": record.kind})
-    whole.page_link(RECORD, label="This record", icon=":material/description:", query_params={"kind": record.kind, "id": str(record.id)})
+    with st.container(horizontal=True):
+        if st.button("Another record", icon=":material/arrow_back:", type="tertiary", key="another"):
+            st.query_params.from_dict({"kind": record.kind})
+            st.rerun()
+        st.page_link(RECORD, label="This record", icon=":material/description:", query_params={"kind": record.kind, "id": str(record.id)})
     st.header(quoted(record.name), anchor=False)
     with transaction() as connection:
         busy = _busy(overview.of_record(connection, record.kind, record.id))
@@ -78,8 +80,7 @@ def _row(view: View, record: Record, *, may: bool) -> None:
             acts.do(lambda: _cancelled(view, job.id))
         return
     words.caption(analysis_states.line(view))
-    label = analysis_states.AGAIN[state]
-    if may and act.button(label, key=f"start-{view.title}", type="secondary" if state == "fresh" else "primary", width="stretch"):
+    if may and act.button(analysis_states.AGAIN[state], key=f"start-{view.title}", width="stretch"):
         acts.do(lambda: _started(view, record))
 
 
@@ -88,7 +89,7 @@ def _all(record: Record, views: list[View], *, may: bool) -> None:
         st.caption("Analysts may start analyses.")
         return
     due = sum(view.standing.state not in ("fresh", "running") for view in views)
-    if st.button(f"Start all that are not fresh ({due})", icon=":material/play_arrow:", disabled=not due, key="start_all"):
+    if st.button(f"Start all that are not fresh ({due})", type="primary", icon=":material/play_arrow:", disabled=not due, key="start_all"):
         acts.do(lambda: _started_all(record))
 
 

@@ -29,10 +29,10 @@ def draw(view: View) -> None:
         st.info(NOT_YET[state], icon=":material/hourglass_top:" if state == "running" else ":material/inbox:")
         return
     _caveats(view, result)
-    st.caption(f"{analysis_states.provenance(result)} · fresh until {instants.at(view.fresh_until)} unless the record changes")
-    left, right = st.columns([3, 2])
+    st.caption(analysis_states.provenance(view, result))
+    left, right = st.columns([5, 4])
     with left, st.container(border=True):
-        st.markdown(worded.shown(worded.untitled(result.wording), under=2))
+        st.markdown(worded.shown(worded.untitled(result.wording), under=3))
     with right:
         analysis_facts.table(result)
     _downloads(result)

@@ -15,16 +15,18 @@ from services.analyses.difference import BESIDE, MOST, difference
 from services.analyses.results import Result
 
 NAMED_BY = ("label", "kind", "need", "name", "feature", "year")  # what tells one of several from the others
-HEIGHT = 460
+HEIGHT = 560
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """`path` is where it is told, as differences name it."""
+    """`path` is where it is told, as differences name it; `quiet` says that it tells a reader nothing: its name
+    tells the value already, or one of several things simply has no such value."""
 
     path: str
     name: str
     value: str
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,17 @@ class Place:
     names: tuple[str, ...]
     currency: str | None
 
+    @property
+    def several(self) -> bool:
+        """Whether it belongs to one of several things."""
+        return "[" in self.path
+
     def field(self, name: str) -> "Place":
+        """A fact at this place."""
         return Place(f"{self.path}.{name}" if self.path else name, (*self.names, name.replace("_", " ")), self.currency)
 
     def item(self, number: int, name: str | None) -> "Place":
+        """One of several at this place."""
         return Place(f"{self.path}[{number}]", (*self.names, name) if name else self.names, self.currency)
 
 
@@ -48,11 +57,11 @@ def table(result: Result) -> None:
     if facts is None:
         st.json(result.facts)
         return
-    told = groupby(of(facts), key=lambda fact: fact.name)
+    told = groupby((fact for fact in of(facts) if not fact.quiet), key=lambda fact: fact.name)
     rows = [{"Fact": name, "Value": "; ".join(fact.value for fact in same)} for name, same in told]
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, height=min(HEIGHT, 36 * (len(rows) + 1)), alt=f"Facts of {result.facts.get('record_name')}",
-        column_config={"Fact": st.column_config.TextColumn(width="medium"), "Value": st.column_config.TextColumn(width="medium")},
+        column_config={"Fact": st.column_config.TextColumn(width=260), "Value": st.column_config.TextColumn(width="medium")},
     )  # fmt: skip
 
 
@@ -103,7 +112,9 @@ def _value(value: object, unit: Unit | None, place: Place) -> Iterator[Fact]:
             yield from _value(item, unit, place.item(number, name if isinstance(item, BaseModel) else None))
     else:
         name = " · ".join(place.names)
-        yield Fact(place.path, name[:1].upper() + name[1:], _plain(value) if unit is None else _measured(value, unit, place.currency))
+        told = _plain(value) if unit is None else _measured(value, unit, place.currency)
+        quiet = place.several and (value is None or f"{value}" in place.names[-2:-1])
+        yield Fact(place.path, name[:1].upper() + name[1:], told, quiet)
 
 
 def _measured(value: object, unit: Unit, currency: str | None) -> str:

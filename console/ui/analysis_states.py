@@ -9,8 +9,8 @@ from services.jobs import Job
 
 BADGES: dict[State, str] = {
     "fresh": ":green-badge[● fresh]",
-    "stale": ":orange-badge[◐ stale]",
-    "running": ":blue-badge[◌ running]",
+    "stale": ":orange-badge[◇ stale]",
+    "running": ":blue-badge[◐ running]",
     "failed": ":red-badge[▲ failed]",
     "missing": ":gray-badge[○ missing]",
 }
@@ -48,9 +48,13 @@ def progress(job: Job) -> tuple[float, str]:
     return _share(job), quoted(f"{note}")
 
 
-def provenance(result: Result) -> str:
-    """Who worded it, with what, when, for how much."""
-    return f"{by(result)} · cost {cost(result)} · made {instants.at(result.made_at)}"
+def provenance(view: View, result: Result) -> str:
+    """Who worded it, with what, for how much, when, and for how long it holds."""
+    told = f"{by(result)} · cost {cost(result)} · made {instants.at(result.made_at)}"
+    until = instants.at(view.fresh_until)
+    if view.why is not None:
+        return f"{told} · was fresh until {until}" if view.why == "age" else told
+    return f"{told} · fresh until {until} unless the record changes"
 
 
 def by(result: Result) -> str:

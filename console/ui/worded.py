@@ -2,14 +2,11 @@
 
 import re
 
-from console.ui.quoted import MARKS
+from console.ui.quoted import literal
 from services.analyses.page import BOLD, CELL, ESCAPED
 
 LEAD = re.compile(r"(#{1,6} +|- )?(.*)", re.DOTALL)
 RULE = re.compile(r"\s*:?-+:?\s*")
-# What Markdown makes a link of though it is not marked as one; an invisible joiner in it keeps it text.
-REACH = re.compile(r"(https?://|www(?=\.)|(?<=\S)@(?=\S))", re.IGNORECASE)
-JOINER = "\u2060"
 
 
 def shown(wording: str, *, under: int = 0) -> str:
@@ -25,7 +22,7 @@ def untitled(wording: str) -> str:
 
 def _line(line: str, under: int) -> str:
     if line.startswith("|"):
-        return "|".join(cell if RULE.fullmatch(cell) else _inline(cell) for cell in _cells(line))
+        return "|".join(cell if RULE.fullmatch(cell) else _inline(cell) for cell in CELL.split(line))
     found = LEAD.fullmatch(line)
     lead, rest = (found[1] or "", found[2]) if found else ("", line)
     if lead.startswith("#"):
@@ -33,14 +30,9 @@ def _line(line: str, under: int) -> str:
     return lead + _inline(rest)
 
 
-def _cells(line: str) -> list[str]:
-    return CELL.split(line)
-
-
 def _inline(told: str) -> str:
     return "".join(f"**{_text(part)}**" if n % 2 else _text(part) for n, part in enumerate(BOLD.split(told)))
 
 
 def _text(told: str) -> str:
-    plain = REACH.sub(rf"\1{JOINER}", ESCAPED.sub(r"\1", told))
-    return "".join(f"\\{letter}" if letter in MARKS else letter for letter in plain)
+    return literal(ESCAPED.sub(r"\1", told))
