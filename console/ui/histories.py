@@ -1,4 +1,4 @@
-"""A project's years as a figure: budget and forecast beside each other, the rating of each year above. No Streamlit, no data access."""
+"""A project's years as a figure: budget and forecast beside each other, the rating under each. No Streamlit, no data access."""
 
 from collections.abc import Sequence
 
@@ -14,22 +14,25 @@ MEASURES = {"budget_minor": "Budget of the year", "forecast_minor": "Forecast of
 def figure(years: Sequence[ProjectYear], currency: str | None) -> go.Figure:
     """Two bars a year; a year that nobody knows the money of has none, and still its rating."""
     drawn = go.Figure()
-    labels = [str(year.year) for year in years]
+    places = list(range(len(years)))  # years are names here: a missing one leaves no gap, and Plotly would read them as numbers
     for (name, label), colour in zip(MEASURES.items(), COLOURS, strict=False):
         minors = [getattr(year, name) for year in years]
         drawn.add_bar(
-            x=labels, y=[None if minor is None else minor / 100 for minor in minors], name=label, marker_color=colour,
+            x=places, y=[None if minor is None else minor / 100 for minor in minors], name=label, marker_color=colour,
             customdata=[amount(minor, currency) for minor in minors], hovertemplate=f"{label}: %{{customdata}}<extra></extra>",
         )  # fmt: skip
-    for label, year in zip(labels, years, strict=True):
-        drawn.add_annotation(x=label, y=1, yref="paper", yanchor="bottom", showarrow=False, text=year.rating or "no rating")
     drawn.update_layout(
-        height=HEIGHT, margin={"l": 8, "r": 8, "t": 28, "b": 8}, barmode="group", hovermode="x unified", bargap=0.3,
-        legend={"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0},
+        height=HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, barmode="group", hovermode="x unified", bargap=0.3,
+        legend={"orientation": "h", "yanchor": "top", "y": -0.28, "x": 0},
     )  # fmt: skip
-    drawn.update_xaxes(type="category", categoryorder="array", categoryarray=labels)
+    drawn.update_xaxes(tickvals=places, ticktext=[_tick(year) for year in years], range=[-0.6, len(years) - 0.4])
     drawn.update_yaxes(tickprefix=SYMBOLS.get(currency or "", ""), rangemode="tozero", automargin=True)
     return drawn
+
+
+def _tick(year: ProjectYear) -> str:
+    """The year above its rating, narrow enough for a phone."""
+    return f"{year.year}<br>{(year.rating or 'no<br>rating').replace('/', '/<br>')}"
 
 
 def alt(years: Sequence[ProjectYear], currency: str | None) -> str:

@@ -20,7 +20,9 @@ def form() -> None:
     """Choose a file and what its columns mean; a worker does the rest."""
     with st.form("import_records", border=False, clear_on_submit=True):
         left, right = st.columns([2, 1], vertical_alignment="bottom")
-        file = left.file_uploader("CSV file, plain or gzipped", type=["csv", "gz", "txt"], key="records_file")
+        file = left.file_uploader(
+            "CSV file, plain or gzipped", type=["csv", "gz", "txt"], key="records_file", max_upload_size=imports.LARGEST_FILE // 2**20
+        )
         plan = right.selectbox("What it is", maps.shipped(), key="records_map", help="Maps of your own: python -m services records import")
         asked = st.form_submit_button("Import", type="primary", icon=":material/upload_file:")
     if asked and file is None:

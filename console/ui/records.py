@@ -55,8 +55,8 @@ def _follow_address() -> None:
     kind, query, page = told.get("kind", ""), told.get("q", "")[:LONGEST_QUERY], told.get("page", "")
     st.session_state["kind"] = kind if kind in KINDS else KINDS[0]
     st.session_state["q"] = query
-    if page.isascii() and page.isdigit() and len(page) < 7:
-        st.session_state[f"page-{st.session_state['kind']}-{query}"] = max(int(page), 1)
+    number = int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1
+    st.session_state[f"page-{st.session_state['kind']}-{query}"] = max(number, 1)
 
 
 def _keep_address(kind: str, query: str, page: int) -> None:
