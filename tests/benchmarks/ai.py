@@ -112,7 +112,9 @@ def _together() -> Figure:
         for _ in range(WORKERS // AT_ONCE - 1):
             await_beats([crew.hire("default") for _ in range(AT_ONCE)])
         _do(WORKERS)
+        before_s = _cpu_s(crew)
         took_s = _do(JOBS)
+        cpu_ms = (_cpu_s(crew) - before_s) * 1_000 / JOBS
         _order(WORKERS * 2)
         wait_for(lambda: scalar("select count(*) from jobs where state = 'running'") >= WORKERS // 2, "all hands at work")
         weight = _weight(crew)
@@ -124,7 +126,7 @@ def _together() -> Figure:
         differences = len(periods.differences(connection))
     beside: dict[str, float | str] = {
         "workers": float(WORKERS), "provider s": PROVIDER_S, "at most": WORKERS / PROVIDER_S,
-        "unanswered": float(JOBS + 3 * WORKERS - answered), "budget differences": float(differences), **weight,
+        "unanswered": float(JOBS + 3 * WORKERS - answered), "budget differences": float(differences), "CPU ms a job": cpu_ms, **weight,
     }  # fmt: skip
     return Figure("ai_concurrent_per_s", JOBS / took_s, "/s", "≥", 15, beside)
 
@@ -146,6 +148,11 @@ def _order(jobs: int) -> None:
 def _await_end() -> None:
     unfinished = "select count(*) from jobs where kind = 'benchmark.ask' and state not in ('done', 'dead')"
     wait_for(lambda: scalar(unfinished) == 0, "the end of all jobs", 300)
+
+
+def _cpu_s(crew: Crew) -> float:
+    """What workers and their jobs took of the processor: it hardly depends on who else uses the machine."""
+    return sum(sum(psutil.Process(worker.pid).cpu_times()[:4]) for worker in crew.of("default"))
 
 
 def _weight(crew: Crew) -> dict[str, float | str]:
