@@ -30,7 +30,7 @@ def show() -> None:
     """The analyses of the record that the address names."""
     record = _asked()
     may = identity.current().may(analysis_actions.ROLE)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Another record", icon=":material/arrow_back:", type="tertiary", key="another"):
             st.query_params.from_dict({"kind": record.kind})
             st.rerun()
