@@ -50,6 +50,8 @@ def _follow_address() -> None:
     Streamlit's own binding of widgets to the address does this too, but then no row could open a page: it refuses to leave a bound address.
     """
     told = st.query_params.to_dict()
+    if "id" in told:  # Streamlit writes the address of a record before it goes there, so the way back leads past that
+        told = st.session_state.get(ADDRESS, {})
     if told == st.session_state.get(ADDRESS) and "kind" in st.session_state:
         return
     kind, query, page = told.get("kind", ""), told.get("q", "")[:LONGEST_QUERY], told.get("page", "")
