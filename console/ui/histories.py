@@ -19,20 +19,22 @@ def figure(years: Sequence[ProjectYear], currency: str | None) -> go.Figure:
         minors = [getattr(year, name) for year in years]
         drawn.add_bar(
             x=places, y=[None if minor is None else minor / 100 for minor in minors], name=label, marker_color=colour,
-            customdata=[amount(minor, currency) for minor in minors], hovertemplate=f"{label}: %{{customdata}}<extra></extra>",
+            customdata=[f"{year.year}: {amount(minor, currency)}" for year, minor in zip(years, minors, strict=True)],
+            hovertemplate=f"{label} %{{customdata}}<extra></extra>",
         )  # fmt: skip
     drawn.update_layout(
-        height=HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, barmode="group", hovermode="x unified", bargap=0.3,
-        legend={"orientation": "h", "yanchor": "top", "y": -0.28, "x": 0},
+        height=HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, barmode="group", hovermode="closest", bargap=0.3,
+        legend={"orientation": "h", "yanchor": "top", "y": -0.3, "x": 0},
     )  # fmt: skip
-    drawn.update_xaxes(tickvals=places, ticktext=[_tick(year) for year in years], range=[-0.6, len(years) - 0.4])
+    ticks = {"tickvals": places, "ticktext": [_tick(year) for year in years], "tickangle": 0, "tickfont": {"size": 10}}
+    drawn.update_xaxes(ticks, range=[-0.6, len(years) - 0.4])
     drawn.update_yaxes(tickprefix=SYMBOLS.get(currency or "", ""), rangemode="tozero", automargin=True)
     return drawn
 
 
 def _tick(year: ProjectYear) -> str:
     """The year above its rating, narrow enough for a phone."""
-    return f"{year.year}<br>{(year.rating or 'no<br>rating').replace('/', '/<br>')}"
+    return f"{year.year}<br>{(year.rating or '—').replace('/', '/<br>')}"
 
 
 def alt(years: Sequence[ProjectYear], currency: str | None) -> str:

@@ -41,7 +41,7 @@ def test_a_history_has_gaps_where_nobody_knows() -> None:
     years = [year(2014, 250, "Amber/Red"), year(2016, None, None)]
     figure = histories.figure(years, "GBP")
     assert list(figure.data[0].y) == [2.5, None]
-    assert list(figure.layout.xaxis.ticktext) == ["2014<br>Amber/<br>Red", "2016<br>no<br>rating"]
+    assert list(figure.layout.xaxis.ticktext) == ["2014<br>Amber/<br>Red", "2016<br>—"]
     assert histories.alt(years, "GBP").endswith(
         "2014: budget £2.50, forecast £3.00, Amber/Red; 2016: budget unknown, forecast £3.00, no rating."
     )
