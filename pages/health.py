@@ -11,6 +11,7 @@ from services.settings import settings
 TILES = ["operations", "errors", "error_rate", "cached_share"]
 
 live.status()
+live.replaced()
 
 today = clock.today(settings().zone)
 tomorrow, week_ago = today + timedelta(days=1), today - timedelta(days=6)

@@ -8,6 +8,7 @@ from services.accounts import cli as accounts
 from services.db import cli as database
 from services.errors import BinnacleError
 from services.pricing import cli as pricing
+from services.records import cli as records
 from services.rollups import cli as rollups
 from services.schedules import cli as schedules
 from services.telemetry import cli as telemetry
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an expected failure is one sentence on stderr and exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m services", description="Binnacle from the command line.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for noun in (accounts, importers, rollups, pricing, telemetry, schedules, database):
+    for noun in (accounts, importers, records, rollups, pricing, telemetry, schedules, database):
         noun.register(commands)
     args = parser.parse_args(arguments)
     try:

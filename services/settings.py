@@ -6,7 +6,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.errors import BadInput
 
@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     reporting_zone: str = "UTC"
     gemini_api_key: SecretStr | None = None
     gemini_endpoint: str | None = None
+    ollama_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     session_days: int = Field(default=14, ge=1, le=365)
     inbox_limit_rows: int = Field(default=2_000_000, ge=1_000)
     series_limit_per_source: int = Field(default=2_000, ge=1)
@@ -66,6 +67,17 @@ class Settings(BaseSettings):
         if url and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("it must start with redis://, rediss:// or unix://")
         return url
+
+    @field_validator("ollama_hosts", mode="before")
+    @classmethod
+    def _are_addresses(cls, told: object) -> object:
+        """Addresses with a comma between them."""
+        if not isinstance(told, str):
+            return told
+        hosts = tuple(host.strip().rstrip("/") for host in told.split(",") if host.strip())
+        if not all(host.startswith(("http://", "https://")) for host in hosts):
+            raise ValueError("it must name addresses such as http://gpu1:11434,http://gpu2:11434")
+        return hosts
 
     @property
     def zone(self) -> ZoneInfo:

@@ -10,6 +10,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from services import schedules
+from services.ai import lost
 from services.db import transaction
 from services.db.listen import Listener
 from services.errors import Unavailable
@@ -76,6 +77,7 @@ class Dispatcher:
         self._look_at_schedules()
         if self._is_time("reconcile", RECONCILE_S):
             self._rescue()
+            self._write_off()
             self._with_redis(self._hand_over_forgotten)
         self._with_redis(self._hand_over)
 
@@ -117,6 +119,11 @@ class Dispatcher:
             reconcile.forget_silent(connection)
         for job, decision in rescued:
             log.warning("%s %s attempt %s was lost: %s", job.kind, job.id, job.attempt, decision.state)
+
+    def _write_off(self) -> None:
+        """Calls to models whose worker died: what they cost stays unknown."""
+        if lost_calls := lost.write_off():
+            log.warning("%s calls to models have no ending: what they cost is unknown", lost_calls)
 
     def _hand_over_forgotten(self) -> None:
         """Redis may lose messages, and a worker may die with one: what nobody carries is dispatched again."""

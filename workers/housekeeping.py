@@ -1,6 +1,7 @@
 """The hourly broom."""
 
 from services.accounts import sign_ins
+from services.ai import cache, turns
 from services.db import transaction
 from services.jobs import counters, feed, standing
 from services.schedules import decisions
@@ -9,7 +10,7 @@ from workers.running import Running
 
 
 def tidy(job: Running) -> dict[str, object] | None:
-    """Drop finished jobs and schedules' decisions past their keep, sign-ins that are over and telemetry that is too old."""
+    """Drop finished jobs and schedules' decisions past their keep, sign-ins that are over, and answers and telemetry that are too old."""
     jobs = _forget_jobs(job)
     with transaction() as connection:
         sign_ins.forget_old(connection)
@@ -18,6 +19,8 @@ def tidy(job: Running) -> dict[str, object] | None:
             "decisions": decisions.forget_old(connection),
             "rescues": feed.fold(connection),
             "job_minutes": counters.fold(connection),
+            "answers": cache.forget_old(connection),
+            "turns": turns.forget_old(connection),
         }
         job.finish(connection, done | retention.tidy(connection))
     return None

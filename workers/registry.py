@@ -30,9 +30,17 @@ KINDS = {
     "rollups.verify": Kind("workers.rollups:verify", "default", 3600),
     "pricing.reprice": Kind("workers.pricing:reprice", "default", 6 * 3600),
     "pricing.reverse": Kind("workers.pricing:reverse", "default", 6 * 3600),
+    "records.import": Kind("workers.records:bring", "default", 3600),
+    **dict.fromkeys(
+        (
+            "validate-community", "similar-communities", "classify-needs", "project-risks", "project-report", "project-forecast",
+            "project-anomalies",
+        ),
+        Kind("workers.analyses:analyse", "default", 600),
+    ),
     "sample.generate": Kind("workers.sample:generate", "default", 3600),
     "housekeeping": Kind("workers.housekeeping:tidy", "default", 600),
-}
+}  # fmt: skip
 QUEUES = tuple(sorted({kind.queue for kind in KINDS.values()}))
 
 

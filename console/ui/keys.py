@@ -17,6 +17,8 @@ SCOPES = {
     "telemetry": "send operations, sessions and traces",
     "metrics": "read metrics",
     "jobs": "start and read jobs",
+    "records": "read communities and projects",
+    "analyses": "start and read analyses",
     "ask": "ask questions",
     "admin": "everything; only admins give it",
 }

@@ -5,8 +5,11 @@ import streamlit as st
 
 from console.ui import formats
 from services import clock, health
+from services.analyses import results
+from services.db import transaction
 
 EVERY_S = 2
+REPLACED_HOURS = 24
 SAYS = {
     "healthy": ("Healthy: everything answers and nothing is stalled.", ":material/check_circle:", st.success),
     "degraded": ("Degraded", ":material/warning:", st.warning),
@@ -26,6 +29,19 @@ def status() -> None:
     """The status line with its reasons and the table of probes, every two seconds unless paused."""
     paused = st.toggle("Pause updates", key="paused", help=f"This part is asked again every {EVERY_S} seconds.")
     st.fragment(_draw, run_every=None if paused else EVERY_S)()
+
+
+def replaced() -> None:
+    """How often a model said what is no fact, where analyses are made."""
+    with transaction() as connection:
+        number = results.replaced(connection, REPLACED_HOURS)
+    if number is None:
+        return
+    told = "No wording was" if not number else "1 wording was" if number == 1 else f"{number:,} wordings were"
+    st.caption(
+        f":material/rule: {told} replaced by the template in the last {REPLACED_HOURS} hours"
+        + (", because a model said what is not among the facts: see the Analyses page." if number else ".")
+    )
 
 
 def _draw() -> None:

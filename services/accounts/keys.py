@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, text
 from services.accounts import audit, tokens
 from services.errors import BadInput, Conflict, Forbidden, NotFound, TooMuch, Unauthenticated
 
-SCOPES = ("telemetry", "metrics", "jobs", "ask", "admin")  # admin may all
+SCOPES = ("telemetry", "metrics", "jobs", "records", "analyses", "ask", "admin")  # admin may all
 _FORM = re.compile(r"bnk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 GRACE_HOURS, MOST_GRACE_HOURS = 24, 720
 MOST_PER_MINUTE = 1_000_000

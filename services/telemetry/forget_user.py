@@ -20,6 +20,7 @@ from services.telemetry import inbox
 from services.telemetry.move import move_once
 
 TRIES = 5
+OURS = "binnacle"  # the source of our own calls
 LONGEST_S, PAUSE_S = 600.0, 0.2  # how long the inbox may take to be moved, and how often to look while another move is at work
 NAMES = ("source", "session_key", "own", "new_key", "word")
 FORGOTTEN = """
@@ -113,7 +114,7 @@ def forget_user(connection: Connection, user_key: str, source: str | None = None
     if _arriving(connection, user_key, source, sessions):
         raise Conflict("Telemetry of this user is arriving just now; it must be moved first.")
     new_key = f"deleted-{secrets.token_hex(8)}"
-    asked["new_key"] = new_key
+    asked |= {"new_key": new_key, "ours": OURS}
 
     def changed(statement: str) -> int:
         return connection.execute(text(statement), asked).rowcount
@@ -132,6 +133,15 @@ def forget_user(connection: Connection, user_key: str, source: str | None = None
         " subject = case when not f.own then s.subject end, cohort = case when not f.own then s.cohort end"
         " from forgotten_sessions f where (s.source, s.session_key) = (f.source, f.session_key)"
     )
+    if source in (None, OURS):
+        # What the user asked our models and was told; the calls themselves stay, with their cost.
+        counts["turns"] = changed("delete from ai_turns where user_key = :key")
+        changed("update ai_ledger set user_key = :new_key where user_key = :key")
+        changed("update budgets set name = :new_key where scope = 'user' and name = :key")
+        changed(
+            "update ai_ledger l set session_key = f.new_key from forgotten_sessions f"
+            " where f.source = :ours and l.session_key = f.session_key"
+        )
     counts["counted_keys"] = distinct.rename(connection, _renamed(connection, asked, sessions))
     note_move(connection)
     audit.record(connection, actor, "user.forget", new_key, {"source": source, **counts})

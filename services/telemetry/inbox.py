@@ -80,12 +80,14 @@ def accept(
     import_id: int | None = None,
     first_position: int = 1,
     ignored: int = 0,
+    own: bool = False,
 ) -> Receipt:
     """Store a batch of raw records; see `services.telemetry.records` for their fields. `ignored` counts what came along and is no call.
 
-    Raises TooMuch while more rows wait than INBOX_LIMIT_ROWS allows.
+    Raises TooMuch while more rows wait than INBOX_LIMIT_ROWS allows; a call of our `own` was made and paid for, so it is always stored.
     """
-    refuse_when_full(connection)
+    if not own:
+        refuse_when_full(connection)
     now = utc_now()
     oldest = _oldest_kept(connection, now) if noun == "operations" else EARLIEST  # sessions are kept for ever
     usable, rejections = examine(noun, records, first_position, now, oldest)

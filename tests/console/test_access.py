@@ -34,11 +34,18 @@ EVERYWHERE = [("ui", method, path) for method, path in protected_routes()] + [("
 def test_it_knows_its_routes() -> None:
     """A new route has to be added here, and so passes through the refusals below."""
     assert protected_routes() == [
+        ("GET", "/api/analyses/jobs/{job_id}"),
+        ("GET", "/api/analyses/{kind}/{record_id}"),
         ("GET", "/api/docs"),
         ("GET", "/api/jobs/{job_id}"),
         ("GET", "/api/metrics/query"),
         ("GET", "/api/openapi.json"),
+        ("GET", "/api/records/communities"),
+        ("GET", "/api/records/communities/{record_id}"),
+        ("GET", "/api/records/projects"),
+        ("GET", "/api/records/projects/{record_id}"),
         ("GET", "/metrics"),
+        ("POST", "/api/analyses/{kind}"),
         ("POST", "/api/jobs"),
         ("POST", "/api/jobs/{job_id}/cancel"),
         ("POST", "/api/jobs/{job_id}/retry"),
@@ -73,8 +80,9 @@ def test_it_refuses_everybody_without_a_good_key(server: Server, make_key: Calla
 @pytest.mark.parametrize(("server", "method", "path"), EVERYWHERE, indirect=["server"])
 def test_it_refuses_keys_without_the_scope(server: Server, make_key: Callable[..., str], method: str, path: str) -> None:
     scopes = {"/api/operations": "telemetry", "/api/metrics/query": "metrics", "/metrics": "metrics"}
-    needed = "jobs" if path.startswith("/api/jobs") else scopes.get(path, "admin")
-    others = [scope for scope in ("telemetry", "metrics", "jobs", "ask") if scope != needed]
+    nouns = [noun for noun in ("analyses", "jobs", "records") if path.startswith(f"/api/{noun}")]
+    needed = nouns[0] if nouns else scopes.get(path, "admin")
+    others = [scope for scope in ("telemetry", "metrics", "jobs", "records", "analyses", "ask") if scope != needed]
     with server.client(key=make_key(*others)) as client:
         answer = client.request(method, path)
     assert (answer.status_code, answer.json()["error"]["type"]) == (403, "forbidden")

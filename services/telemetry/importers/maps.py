@@ -147,10 +147,11 @@ def load(name: str) -> Map:
     try:
         return Map.model_validate(told)
     except ValidationError as error:
-        raise BadInput(f"The map {name} is wrong: {_words(error)}.") from None
+        raise BadInput(f"The map {name} is wrong: {words(error)}.") from None
 
 
-def _words(error: ValidationError) -> str:
+def words(error: ValidationError) -> str:
+    """What is wrong with a map, for the one who wrote it: at most five keys, each with its reason."""
     problems: dict[str, str] = {}
     for problem in error.errors(include_url=False, include_input=False):
         # A union tells one problem for each of its members, under the same key of the file.

@@ -4,15 +4,25 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from services.errors import BadInput
-from services.telemetry.importers.maps import Map
 from services.telemetry.importers.texts import LONGEST_LINE, lines
 
 CHUNK_ROWS = 10_000
 CHUNK_CHARACTERS = 32 * 1024 * 1024
 SEPARATOR = "\x1f"
 SPACE = " \t\r\n"
+csv.field_size_limit(LONGEST_LINE)  # a cell of prose may well pass the 128 KiB that Python allows
+
+
+class Form(Protocol):
+    """What a map says about the writing of a file."""
+
+    @property
+    def format(self) -> str: ...
+    @property
+    def delimiter(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,7 @@ class Row:
     fault: str | None = None
 
 
-def read(texts: Iterator[str], plan: Map) -> tuple[list[str] | None, Iterator[Row]]:
+def read(texts: Iterator[str], plan: Form) -> tuple[list[str] | None, Iterator[Row]]:
     """The header (CSV only) and the rows."""
     if plan.format == "csv":
         return _csv(texts, plan)
@@ -50,7 +60,7 @@ def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-def _csv(texts: Iterator[str], plan: Map) -> tuple[list[str], Iterator[Row]]:
+def _csv(texts: Iterator[str], plan: Form) -> tuple[list[str], Iterator[Row]]:
     reader = csv.reader(lines(texts), delimiter=plan.delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]

@@ -1,0 +1,1 @@
+"""The gateway against real stores and servers that speak the providers' protocols."""
