@@ -45,7 +45,7 @@ def test_a_message_of_the_dispatcher_is_ours(redis: Redis) -> None:
         {"func": queues.RUN, "args": [505], "kwargs": {"worker": "me"}},
         {"func": queues.RUN, "args": [505], "on_failure": Callback(print)},
     ],
-    ids=str,
+    ids=["another function", "no number", "a number in words", "too many", "named arguments", "a callback"],
 )
 def test_anything_more_or_less_is_not(redis: Redis, told: dict[str, Any]) -> None:
     assert not queues.is_ours(Message.create(**told, connection=redis, serializer="json"))
