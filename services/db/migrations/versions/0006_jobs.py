@@ -44,7 +44,7 @@ create table job_rescues (
     action text not null check (action in ('rescued', 'buried', 'sent again', 'redis lost', 'process forgotten', 'cancelled')),
     job_id bigint,
     queue  text,
-    n      integer not null default 1,
+    n      bigint not null default 1,
     detail text
 );
 create index job_rescues_at on job_rescues using brin (at);
@@ -53,7 +53,7 @@ create table job_minutes (
     queue   text not null,
     kind    text not null,
     outcome text not null,  -- as in job_attempts
-    n       integer not null,
+    n       bigint not null,
     wait_ms bigint not null,  -- sums: due → running, running → ended
     run_ms  bigint not null,
     primary key (minute, queue, kind, outcome)
