@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,14 @@ TABLES = """
 select relname from pg_class where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace
 and not relispartition and relname <> 'alembic_version'
 """
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """A page that a test runs becomes `__main__`, and processes that later tests spawn would run it again."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")

@@ -161,12 +161,12 @@ def port_of(url: str) -> int:
 
 
 @contextmanager
-def program(code: str, url: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def program(code: str, url: str, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """A Python program with the console's address and key in its environment; it is gone at the end of the block."""
     with subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         cwd=ROOT,
-        env=os.environ | {"BINNACLE_URL": url, "BINNACLE_KEY": KEY},
+        env=os.environ | {"BINNACLE_URL": url, "BINNACLE_KEY": KEY} | environment,
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -178,8 +178,8 @@ def program(code: str, url: str, *arguments: str) -> Iterator[subprocess.Popen[s
             process.kill()
 
 
-def run_program(code: str, url: str, *arguments: str) -> None:
-    with program(code, url, *arguments) as process:
+def run_program(code: str, url: str, *arguments: str, **environment: str) -> None:
+    with program(code, url, *arguments, **environment) as process:
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 0, errors
 
@@ -997,7 +997,12 @@ assert os.waitpid(child, 0)[1] == 0
 recorder.record(operation="after")
 assert recorder.flush(10)
 assert recorder.counts == Counts(recorded=2, sent=2)
+"""
 
+FORKED_WHILE_BUSY = """
+import os, sys, threading
+from services.recorder import Recorder
+recorder = Recorder(flush_interval_s=60, spool_dir=sys.argv[1])
 sys.setswitchinterval(1e-6)  # so that some of the forks find the lock held
 stop = threading.Event()
 def hammer():
@@ -1018,7 +1023,13 @@ thread.join()
 
 def test_it_survives_a_fork(endpoint: Endpoint, tmp_path: Path) -> None:
     run_program(FORKED, endpoint.url, str(tmp_path))
-    assert sorted(endpoint.names()) == sorted(["before", "child", "after", *(f"child {number}" for number in range(8))])
+    assert sorted(endpoint.names()) == ["after", "before", "child"]
+
+
+def test_it_survives_forks_while_another_thread_records(endpoint: Endpoint, tmp_path: Path) -> None:
+    # Not measured: coverage has a lock of its own that a fork may find held by the other thread, for ever.
+    run_program(FORKED_WHILE_BUSY, endpoint.url, str(tmp_path), COVERAGE_PROCESS_CONFIG="", COVERAGE_PROCESS_START="")
+    assert sorted(endpoint.names()) == [f"child {number}" for number in range(8)]
 
 
 FULL_DISK = """
