@@ -156,6 +156,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     @property
     def provider(self) -> ModelServer:

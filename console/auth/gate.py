@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from console.api.errors import answer
 from console.auth import cookie, origin
 from services.accounts import sign_ins
 from services.db import transaction
@@ -46,7 +47,7 @@ class Gate:
         path: str = scope["path"]
         request = HTTPConnection(scope)
         if not is_plain(path):
-            await PlainTextResponse("This path cannot be used.", 400)(scope, receive, send)
+            await _unusable(path)(scope, receive, send)
         elif path in API or path.startswith(("/api/", "/v1/")):
             await self._api(scope, receive, send)
         elif path in OPEN_PAGES:
@@ -134,6 +135,12 @@ def _refusal(request: HTTPConnection, method: str) -> Response:
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/sign-in?next={quote(origin.same_site_path(wanted), safe='')}", 303, {"cache-control": "no-store"})
     return PlainTextResponse("Sign in first.", 401, {"cache-control": "no-store"})
+
+
+def _unusable(path: str) -> Response:
+    """In JSON where programs ask."""
+    words = "This path cannot be used."
+    return answer(400, words) if path.startswith(("/api/", "/v1/")) else PlainTextResponse(words, 400)
 
 
 def _unavailable(error: Unavailable) -> Response:

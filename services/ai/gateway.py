@@ -8,7 +8,7 @@ import time
 
 from sqlalchemy import Connection, text
 
-from services.ai import cache, hop, models, outcomes, question, telling
+from services.ai import cache, hop, models, outcomes, prices, question, telling, templates
 from services.ai.embedding import embed
 from services.ai.outcomes import OUTCOMES, WAITS, Outcome
 from services.ai.providers import gemini
@@ -55,7 +55,9 @@ def generate(request: Request) -> Completion:
 
 
 def preload() -> None:
-    """Import what calls need, in a worker before it forks for each job; nothing is connected. Without a key there is nothing slow."""
+    """Load what calls need, in a worker before it forks for each job; nothing is connected. Without it each job pays for it anew."""
+    prices.preload()
+    templates.preload()
     if settings().gemini_api_key is not None:
         gemini.load()
 

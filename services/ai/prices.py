@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from services.ai.providers import ollama
 from services.ai.providers.spoken import Usage, known_as
+from services.clock import utc_now
 from services.pricing import overrides
 from services.pricing.cost import PICO_PER_NANO
 from services.pricing.unit_prices import Tiers, UnitPrices, unit_prices
@@ -20,6 +21,11 @@ def of(connection: Connection, provider: str, model: str, at: datetime) -> UnitP
         if override.effective_from <= at and (override.until is None or at < override.until):
             return override.unit_prices(name, model)
     return OWN if provider == ollama.NAME else unit_prices(name, model, at)
+
+
+def preload() -> None:
+    """Read the list of prices, which takes longer than all the rest of a call."""
+    unit_prices(known_as("gemini"), "gemini", utc_now())
 
 
 def cost_nano(prices: UnitPrices, usage: Usage) -> int:

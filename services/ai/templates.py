@@ -11,12 +11,14 @@ The part for the system may be left out.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
 from jinja2 import StrictUndefined, TemplateError
+from jinja2 import Template as Compiled
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.errors import BadInput, NotFound
@@ -45,7 +47,7 @@ class Template:
     def filled(self, values: Mapping[str, object]) -> tuple[str, str]:
         """What the system and the user say. Raises BadInput for a value that is missing."""
         try:
-            return _JINJA.from_string(self.system).render(values).strip(), _JINJA.from_string(self.user).render(values).strip()
+            return _compiled(self.system).render(values).strip(), _compiled(self.user).render(values).strip()
         except (TemplateError, TypeError, ValueError) as error:
             raise BadInput(f"The prompt {self.title} cannot be filled: {error}.") from error
 
@@ -56,6 +58,20 @@ def load(name: str) -> Template:
     if not _NAME.fullmatch(name) or not path.is_file():
         raise NotFound(f"There is no prompt '{name[:64]}'.")
     return _read(path, path.stat().st_mtime_ns)
+
+
+def preload() -> None:
+    """Read and compile all of them; one that cannot be is told to whoever asks for it."""
+    for path in FOLDER.glob("*.txt"):
+        with suppress(BadInput, NotFound, TemplateError):
+            template = load(path.stem)
+            _compiled(template.system)
+            _compiled(template.user)
+
+
+@lru_cache(maxsize=512)
+def _compiled(words: str) -> Compiled:
+    return _JINJA.from_string(words)
 
 
 @lru_cache(maxsize=256)

@@ -53,4 +53,4 @@ def test_it_lets_nothing_generated_through_without_a_good_key(
     case.headers.pop("Authorization", None)
     case.cookies.clear()
     answer = case.call(base_url=ui.url, headers=presented)
-    assert answer.status_code in (401, 405) or answer.text.find(NO_ROUTE) > 0 or answer.text == NO_PATH
+    assert answer.status_code in (401, 405) or answer.text.find(NO_ROUTE) > 0 or NO_PATH in answer.text

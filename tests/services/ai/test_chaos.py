@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import text
 
-from services.ai import breaker
+from services.ai import breaker, budgets, models
 from services.ai.gateway import generate
+from services.ai.models import Limit
 from services.ai.outcomes import Refused, Unanswered
 from services.ai.providers import gemini as gemini_provider
 from services.db import transaction
@@ -60,6 +61,10 @@ def most_calls_a_question() -> int:
 def test_chaos_holds_nobody_and_loses_no_unit(gemini: ModelServer, rules: Rules, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     fault.done = f"{QUESTIONS} questions by {WORKERS} workers to a provider of which half the calls go wrong in {len(FAULTS)} ways"
     rules(timeout_s=TIMEOUT_S, first_token_s=0.5, idle_s=0.4)
+    monkeypatch.setattr(models, "limit", lambda *_: Limit())  # neither limit nor budget may be what holds it back
+    with transaction() as connection:
+        for period, _cap in budgets.DEFAULTS:
+            budgets.set_budget(connection, scope="all", period=period, cap_nano=10**14, actor="ada")
     monkeypatch.setattr(breaker, "COOL_S", 0.05)
     monkeypatch.setattr(breaker, "LONGEST_S", 0.05)
     chance = random.Random(7)

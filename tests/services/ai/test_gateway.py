@@ -258,8 +258,12 @@ def test_a_forgotten_user_leaves_no_words_and_no_key_but_all_the_money(gemini: M
     assert spent()[0] == (0, 2 * COST, 0)
 
 
-def test_the_library_is_loaded_before_a_worker_forks_only_where_there_is_a_key(database: None, gemini: ModelServer) -> None:
+def test_what_calls_need_is_loaded_before_a_worker_forks(gemini: ModelServer, prompts: Path) -> None:
+    (prompts / "bad.txt").write_text("words")
+    (prompts / "broken.txt").write_text("version: 1\n--- user\n{{ fact")
+    templates._compiled.cache_clear()
     gateway.preload()
+    assert templates._compiled.cache_info().currsize >= 2
     assert gemini_provider._library.cache_info().currsize == 1
 
 
