@@ -22,6 +22,11 @@ FIRST_WAIT_S = 60  # before the first retry; doubled with each
 STOPPED: dict[str, object] = {"stopped": True}
 
 
+def preload() -> None:
+    """What calls to models need, before the worker forks."""
+    gateway.preload()
+
+
 def analyse(job: Running) -> dict[str, object]:
     """Args: record_id, variant; the kind of the job is that of the analysis.
 

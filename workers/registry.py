@@ -15,7 +15,8 @@ Handler = Callable[[Running], dict[str, object] | None]
 class Kind:
     """`handler` is "module:function": the dispatcher reads this table too and must not load what only jobs need.
 
-    What a `frequent` kind needs is imported before the worker forks for each job; the rest loads in the job and is gone with it.
+    What a `frequent` kind needs is imported before the worker forks for each job, and its module's `preload`, where it has one, is called;
+    the rest loads in the job and is gone with it.
     """
 
     handler: str
@@ -36,7 +37,7 @@ KINDS = {
             "validate-community", "similar-communities", "classify-needs", "project-risks", "project-report", "project-forecast",
             "project-anomalies",
         ),
-        Kind("workers.analyses:analyse", "default", 600),
+        Kind("workers.analyses:analyse", "default", 600, frequent=True),
     ),
     "sample.generate": Kind("workers.sample:generate", "default", 3600),
     "housekeeping": Kind("workers.housekeeping:tidy", "default", 600),
@@ -59,6 +60,5 @@ def timeout_s(kind: str) -> int:
 
 def preload(queue: str) -> None:
     """Import what the frequent jobs of a queue need, before the worker forks for each of them."""
-    for kind, entry in KINDS.items():
-        if entry.queue == queue and entry.frequent:
-            handler(kind)
+    for name in {entry.handler.partition(":")[0] for entry in KINDS.values() if entry.queue == queue and entry.frequent}:
+        getattr(import_module(name), "preload", lambda: None)()

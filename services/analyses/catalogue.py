@@ -11,6 +11,7 @@ from services.errors import BadInput, NotFound
 from services.records import Kind
 
 NO_VARIANT = ("",)
+PROJECTS = "project_central"  # the application whose records they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +45,19 @@ ANALYSES = {
         Analysis(
             "classify-needs", "communities", needs.TITLE, timedelta(days=3), "communities", needs.NeedsFacts, needs.facts, needs.render
         ),
-        Analysis("project-risks", "projects", risks.TITLE, timedelta(hours=24), "projects", risks.RiskFacts, risks.facts, risks.render),
         Analysis(
-            "project-report", "projects", report.TITLE, timedelta(days=7), "projects", report.ReportFacts, report.facts, report.render,
+            "project-risks", "projects", risks.TITLE, timedelta(hours=24), PROJECTS, risks.RiskFacts, risks.facts, risks.render
+        ),
+        Analysis(
+            "project-report", "projects", report.TITLE, timedelta(days=7), PROJECTS, report.ReportFacts, report.facts, report.render,
             variants=report.VARIANTS,
         ),
         Analysis(
-            "project-forecast", "projects", forecast.TITLE, timedelta(hours=24), "projects", forecast.ForecastFacts, forecast.facts,
+            "project-forecast", "projects", forecast.TITLE, timedelta(hours=24), PROJECTS, forecast.ForecastFacts, forecast.facts,
             forecast.render,
         ),
         Analysis(
-            "project-anomalies", "projects", anomalies.TITLE, timedelta(hours=12), "projects", anomalies.AnomalyFacts, anomalies.facts,
+            "project-anomalies", "projects", anomalies.TITLE, timedelta(hours=12), PROJECTS, anomalies.AnomalyFacts, anomalies.facts,
             anomalies.render,
         ),
     )

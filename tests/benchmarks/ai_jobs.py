@@ -4,7 +4,10 @@ from services.ai import gateway
 from services.ai.gateway import Request, generate
 from workers.running import Running
 
-gateway.preload()  # this module is imported before the worker forks
+
+def preload() -> None:
+    """As the module of analyses has it."""
+    gateway.preload()
 
 
 def question(number: int) -> Request:

@@ -190,3 +190,12 @@ def test_an_empty_project_is_done() -> None:
         store(connection, [project(999, name="?")])
     told = analyses.analyse(claimed("project-report", "comprehensive", 999))
     assert told["source"] == "template"
+
+
+def test_what_models_need_is_loaded_once_before_a_worker_forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr(gateway, "preload", lambda: loaded.append("gateway"))
+    registry.preload(results.QUEUE)
+    assert loaded == ["gateway"]
+    registry.preload("rollups")
+    assert loaded == ["gateway"]
