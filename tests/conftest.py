@@ -19,9 +19,10 @@ from services.db.migrate import upgrade
 from services.settings import settings
 from tests.system import Console, wait_for
 
-TABLES = """
-select relname from pg_class where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace
-and not relispartition and relname <> 'alembic_version'
+# Only tables that ever had a row since they were last emptied: to truncate all of them takes a third of a second.
+WRITTEN = """
+select distinct coalesce(pg_partition_root(oid), oid)::regclass::text from pg_class
+where relkind = 'r' and relnamespace = 'public'::regnamespace and relname <> 'alembic_version' and pg_relation_size(oid) > 0
 """
 
 
@@ -73,8 +74,8 @@ def empty(stack: None) -> Callable[[], None]:
 
     def run() -> None:
         with transaction() as connection:
-            tables = connection.execute(text(TABLES)).scalars().all()
-            connection.execute(text(f"truncate {', '.join(tables)} restart identity cascade"))
+            if tables := connection.execute(text(WRITTEN)).scalars().all():
+                connection.execute(text(f"truncate {', '.join(tables)} restart identity cascade"))
         cache = redis.Redis.from_url(os.environ["REDIS_URL"])
         cache.flushall()
         cache.close()
