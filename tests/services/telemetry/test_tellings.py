@@ -16,6 +16,7 @@ from services.db import transaction
 from services.rollups.verify import verify
 from services.telemetry.move import move_once
 from tests.crash import Crash, crash_at
+from tests.faults.report import scale
 from tests.traffic import arrive, move_all, send
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -103,7 +104,7 @@ def exact(told: Told) -> None:
     assert result["differences"] == 0, result["examples"]
 
 
-PROPERTY = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PROPERTY = settings(max_examples=scale(12, 200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @PROPERTY
