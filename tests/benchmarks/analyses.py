@@ -20,7 +20,6 @@ from services.db import forget, transaction
 from services.db.migrate import upgrade
 from services.records import Kind
 from services.settings import settings
-from services.telemetry.move import move_once
 from tests.benchmarks.figure import Figure, percentile
 from tests.faults import plant as plants
 from tests.faults.oracle import scalar
@@ -28,6 +27,7 @@ from tests.faults.plant import Crew, Plant
 from tests.models import Act, ModelServer
 from tests.services.records.conftest import SHARED_DATA, bring
 from tests.system import wait_for
+from tests.traffic import move_all
 
 RECORDS: dict[Kind, int] = {"communities": 500, "projects": 100}
 WORKERS = 2
@@ -59,8 +59,7 @@ def measure(_size: int) -> Iterator[Figure]:
             took_s = time.perf_counter() - began
         finally:
             crew.dismiss()
-        while move_once():
-            pass
+        move_all()
         yield _lost(ordered)
         yield Figure("analyses_per_s", ordered / took_s, "/s", "≥", 1, {"jobs": float(ordered), "workers": float(WORKERS)})
         yield from (_one(kind) for kind in catalogue.ANALYSES)
