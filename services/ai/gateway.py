@@ -18,6 +18,7 @@ from services.ai.request import Completion, Embeddings, Request, Task
 from services.clock import utc_now
 from services.db import transaction
 from services.settings import settings
+from services.telemetry import inbox
 
 __all__ = ["Completion", "Embeddings", "Request", "Task", "embed", "generate", "preload"]
 
@@ -58,6 +59,7 @@ def preload() -> None:
     """Load what calls need, in a worker before it forks for each job; nothing is connected. Without it each job pays for it anew."""
     prices.preload()
     templates.preload()
+    inbox.preload()
     if settings().gemini_api_key is not None:
         gemini.load()
 

@@ -154,6 +154,11 @@ def pack(noun: Noun, records: list[Record], source: str, environment: str) -> by
     return cast(bytes, sink.getvalue().to_pybytes())
 
 
+def preload() -> None:
+    """Arrow looks for pandas at its first array: in a worker before it forks, not in each of its jobs."""
+    pa.array([""], pa.string())
+
+
 def unpack(payload: bytes | memoryview) -> pa.Table:
     """The table that `pack` stored."""
     with pa.ipc.open_stream(pa.py_buffer(payload)) as reader:
