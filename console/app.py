@@ -42,8 +42,10 @@ page = st.navigation(
 title, who = st.columns([4, 1], vertical_alignment="center")
 title.title(page.title, anchor=False)
 who.link_button(f"{account.name} · {account.role}", "/account", icon=":material/person:", width="stretch", help="Account and sign-out")
+body = st.container()
 try:
-    page.run()
+    with st.skeleton(height=240), body:  # below what is drawn already, while more is to come
+        page.run()
 except BinnacleError as problem:
     st.error(f"{problem}", icon=":material/error:")
     st.button("Try again", icon=":material/refresh:")
