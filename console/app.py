@@ -24,7 +24,8 @@ except BinnacleError as problem:
 
 page = st.navigation(
     [
-        st.Page(PAGES / "health.py", title="Health", icon=":material/monitor_heart:", default=True),
+        st.Page(PAGES / "home.py", title="Home", icon=":material/home:", default=True),
+        st.Page(PAGES / "health.py", title="Health", icon=":material/monitor_heart:"),
         st.Page(PAGES / "cost.py", title="Cost", icon=":material/payments:"),
         st.Page(PAGES / "performance.py", title="Performance", icon=":material/speed:"),
         st.Page(PAGES / "sessions.py", title="Sessions", icon=":material/forum:"),

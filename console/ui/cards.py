@@ -19,23 +19,28 @@ COLUMNS = {"usd": "dollar", "share": "percent", "ms": "%,.0f ms", "s": "%,.0f s"
 
 def tiles(total: Answer, trend: Answer, measures: Sequence[str], before: str) -> None:
     """One tile a measure: its value, its change, its course; `before` says in a few words against what."""
-    row = total.frame.iloc[0]
     for place, name in zip(st.columns(len(measures)), measures, strict=True):
-        measure = MEASURES[name]
-        delta = formats.change(row[name], row.get(f"{name}_previous"), measure.unit)
-        course = pd.to_numeric(trend.frame[name], errors="coerce").dropna().astype("float64").tolist()
-        place.metric(
-            measure.label,
-            formats.number(row[name], measure.unit),
-            delta,
-            delta_color=formats.colour(measure),  # type: ignore[arg-type]
-            delta_description=before if delta else None,
-            help=measure.help,
-            border=True,
-            chart_data=course if any(course) else None,
-            chart_type="area",
-            height="stretch",
-        )
+        with place:
+            tile(name, total, trend, before)
+
+
+def tile(name: str, total: Answer, trend: Answer, before: str, label: str | None = None) -> None:
+    """A measure of the only row of `total`, with its course in `trend`."""
+    measure, row = MEASURES[name], total.frame.iloc[0]
+    delta = formats.change(row[name], row.get(f"{name}_previous"), measure.unit)
+    course = pd.to_numeric(trend.frame[name], errors="coerce").dropna().astype("float64").tolist()
+    st.metric(
+        label or measure.label,
+        formats.number(row[name], measure.unit),
+        delta,
+        delta_color=formats.colour(measure),  # type: ignore[arg-type]
+        delta_description=before if delta else None,
+        help=measure.help,
+        border=True,
+        chart_data=course if any(course) else None,
+        chart_type="area",
+        height="stretch",
+    )
 
 
 def chart(title: str, figure: go.Figure, alt: str, by: str | None = None) -> None:
