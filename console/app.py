@@ -4,11 +4,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from console.auth import identity
+from console.auth import identity, rights
 from services.errors import BinnacleError, Unauthenticated
 
 HERE = Path(__file__).resolve().parent
 PAGES = HERE.parent / "pages"
+HOME = "home"  # the default page has no path of its own
 
 st.set_page_config(page_title="Binnacle", page_icon=HERE / "ui" / "icon.svg", layout="wide")
 
@@ -46,6 +47,7 @@ who.link_button(f"{account.name} · {account.role}", "/account", icon=":material
 body = st.container()
 try:
     with st.skeleton(height=240), body:  # below what is drawn already, while more is to come
+        account.require(rights.page(page.url_path or HOME))
         page.run()
 except BinnacleError as problem:
     st.error(f"{problem}", icon=":material/error:")
