@@ -4,11 +4,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from console.auth import identity
+from console.auth import identity, rights
 from services.errors import BinnacleError, Unauthenticated
 
 HERE = Path(__file__).resolve().parent
 PAGES = HERE.parent / "pages"
+HOME = "home"  # the default page has no path of its own
 
 st.set_page_config(page_title="Binnacle", page_icon=HERE / "ui" / "icon.svg", layout="wide")
 
@@ -24,7 +25,8 @@ except BinnacleError as problem:
 
 page = st.navigation(
     [
-        st.Page(PAGES / "health.py", title="Health", icon=":material/monitor_heart:", default=True),
+        st.Page(PAGES / "home.py", title="Home", icon=":material/home:", default=True),
+        st.Page(PAGES / "health.py", title="Health", icon=":material/monitor_heart:"),
         st.Page(PAGES / "cost.py", title="Cost", icon=":material/payments:"),
         st.Page(PAGES / "performance.py", title="Performance", icon=":material/speed:"),
         st.Page(PAGES / "sessions.py", title="Sessions", icon=":material/forum:"),
@@ -42,8 +44,11 @@ page = st.navigation(
 title, who = st.columns([4, 1], vertical_alignment="center")
 title.title(page.title, anchor=False)
 who.link_button(f"{account.name} · {account.role}", "/account", icon=":material/person:", width="stretch", help="Account and sign-out")
+body = st.container()
 try:
-    page.run()
+    with st.skeleton(height=240), body:  # below what is drawn already, while more is to come
+        account.require(rights.page(page.url_path or HOME))
+        page.run()
 except BinnacleError as problem:
     st.error(f"{problem}", icon=":material/error:")
     st.button("Try again", icon=":material/refresh:")

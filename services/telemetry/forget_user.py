@@ -144,7 +144,7 @@ def forget_user(connection: Connection, user_key: str, source: str | None = None
         )
     counts["counted_keys"] = distinct.rename(connection, _renamed(connection, asked, sessions))
     note_move(connection)
-    audit.record(connection, actor, "user.forget", new_key, {"source": source, **counts})
+    audit.record(connection, actor, "user.forget", new_key, {"source": source, **counts}, before=counts, after={"user": new_key})
     return counts
 
 
