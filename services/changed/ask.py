@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime
 
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from services import metrics
 from services.changed import cost as costs
@@ -14,16 +13,13 @@ from services.changed.cost import CostChange, Spent, Weights
 from services.changed.latency import LatencyChange, Timed
 from services.clock import utc_now
 from services.db import transaction
-from services.metrics.freshness import zone_of
-from services.metrics.ranges import resolve
-from services.metrics.sums import Split, operation_sums
 from services.metrics.table import Table
+from services.metrics.totals import Range, totals
 from services.pricing import current
 from services.pricing.unit_prices import UnitPrices
 
 ANSWERED_BY = ("model", "module", "operation", "provider", "environment", "source")
 SPENT = tuple(told.name for told in fields(Spent))
-Range = tuple[date | datetime, date | datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +35,17 @@ def cost(asked: Between) -> CostChange:
     """The difference in cost. Raises BadInput for a range that cannot be asked."""
     with transaction() as connection:
         connection.execute(text("set transaction isolation level repeatable read, read only"))
-        before, after = (_spent(_sums(connection, asked, of, ("provider", "model"), set(SPENT))) for of in (asked.before, asked.after))
+        before, after = (_spent(totals(connection, of, ("provider", "model"), SPENT, asked.where)) for of in (asked.before, asked.after))
         prices = current.prices(connection, {*before, *after}, utc_now())
     return costs.split(before, after, {model: _weights(known) for model, known in prices.items()})
 
 
 def latency(asked: Between) -> LatencyChange:
     """The difference in mean latency. Raises BadInput for a range that cannot be asked."""
-    by, needs = ("module", "provider", "model"), {"latency_n", "latency_us"}
+    by, needs = ("module", "provider", "model"), ("latency_n", "latency_us")
     with transaction() as connection:
         connection.execute(text("set transaction isolation level repeatable read, read only"))
-        before, after = (_timed(_sums(connection, asked, of, by, needs)) for of in (asked.before, asked.after))
+        before, after = (_timed(totals(connection, of, by, needs, asked.where)) for of in (asked.before, asked.after))
     return latencies.split(before, after)
 
 
@@ -65,11 +61,6 @@ def movers(asked: Between, by: str, measure: str) -> pd.DataFrame:
     known = known.mask(both[["operations", "operations_before"]].isna().to_numpy(), 0.0)
     both = both.assign(before=known["before"], change=known[measure] - known["before"], **{measure: known[measure]})
     return both.sort_values("change", key=abs, ascending=False, na_position="last").reset_index()
-
-
-def _sums(connection: Connection, asked: Between, of: Range, by: Sequence[str], needs: set[str]) -> Table:
-    period, _ = resolve(*of, None, zone_of(connection), utc_now())
-    return operation_sums(connection, Split(period, by, {name: values for name, values in asked.where.items() if values}), needs)
 
 
 def _spent(sums: Table) -> dict[costs.Model, Spent]:
