@@ -24,7 +24,8 @@ except BinnacleError as problem:
 
 page = st.navigation(
     [
-        st.Page(PAGES / "health.py", title="Health", icon=":material/monitor_heart:", default=True),
+        st.Page(PAGES / "home.py", title="Home", icon=":material/home:", default=True),
+        st.Page(PAGES / "health.py", title="Health", icon=":material/monitor_heart:"),
         st.Page(PAGES / "cost.py", title="Cost", icon=":material/payments:"),
         st.Page(PAGES / "performance.py", title="Performance", icon=":material/speed:"),
         st.Page(PAGES / "sessions.py", title="Sessions", icon=":material/forum:"),
@@ -42,8 +43,10 @@ page = st.navigation(
 title, who = st.columns([4, 1], vertical_alignment="center")
 title.title(page.title, anchor=False)
 who.link_button(f"{account.name} · {account.role}", "/account", icon=":material/person:", width="stretch", help="Account and sign-out")
+body = st.container()
 try:
-    page.run()
+    with st.skeleton(height=240), body:  # below what is drawn already, while more is to come
+        page.run()
 except BinnacleError as problem:
     st.error(f"{problem}", icon=":material/error:")
     st.button("Try again", icon=":material/refresh:")

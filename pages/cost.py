@@ -9,7 +9,7 @@ TILES = ["cost", "operations", "cost_per_operation", "cached_share", "priced_sha
 DETAIL = ["cost", "operations", "cost_per_operation", "input_tokens", "output_tokens", "cache_read_tokens", "unpriced"]
 
 chosen = filters.selection()
-total = metrics.query(TILES, compare=True, **chosen.asked)
+total = metrics.query(TILES, compare=chosen.compare, **chosen.asked)
 trend = metrics.query(TILES, interval=chosen.interval, **chosen.asked)
 cards.trust(chosen.days, total, trend)
 
@@ -31,14 +31,16 @@ if len(unpriced):
 
 left, right = st.columns(2)
 with left:
-    cards.chart("Cost by module", charts.stacked(by_module.frame, "cost", "module"), "Stacked bars: cost over time by module")
-    cards.chart("Models that cost most", charts.ranked(models.frame, "cost", "model"), "Bars: the ten models that cost most")
+    cards.chart("Cost by module", charts.stacked(by_module.frame, "cost", "module"), "Stacked bars: cost over time by module", by="module")
+    cards.chart("Models that cost most", charts.ranked(models.frame, "cost", "model"), "Bars: the ten models that cost most", by="model")
 with right:
-    cards.chart("Cost by model", charts.stacked(by_model.frame, "cost", "model"), "Stacked bars: cost over time by model")
-    cards.chart("Cost by provider", charts.ranked(providers.frame, "cost", "provider"), "Bars: cost of each provider")
+    cards.chart("Cost by model", charts.stacked(by_model.frame, "cost", "model"), "Stacked bars: cost over time by model", by="model")
+    cards.chart("Cost by provider", charts.ranked(providers.frame, "cost", "provider"), "Bars: cost of each provider", by="provider")
 
 st.subheader("By module and model", anchor=False)
 detail = metrics.query(DETAIL, by=["module", "model"], **chosen.asked)
 cards.table(
-    detail.frame.sort_values(["cost", "operations"], ascending=False, na_position="last"), "Cost, tokens and operations by module and model"
+    detail.frame.sort_values(["cost", "operations"], ascending=False, na_position="last"),
+    "Cost, tokens and operations by module and model",
+    by=["module", "model"],
 )

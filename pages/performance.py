@@ -10,7 +10,7 @@ PERCENTILES = {"latency_p50": "p50", "latency_p90": "p90", "latency_p95": "p95",
 DETAIL = ["operations", "error_rate", "latency_avg", "latency_p50", "latency_p95", "latency_p99", "ttft_p50", "ttft_p95", "cached_share"]
 
 chosen = filters.selection()
-total = metrics.query(["operations", *TILES], compare=True, **chosen.asked)
+total = metrics.query(["operations", *TILES], compare=chosen.compare, **chosen.asked)
 trend = metrics.query([*TILES, *PERCENTILES, "operations"], interval=chosen.interval, **chosen.asked)
 cards.trust(chosen.days, total, trend)
 
@@ -34,4 +34,8 @@ with right:
     cards.chart("Errors by type", charts.ranked(by_type.frame, "errors", "error_type"), "Bars: errors by their type")
 
 st.subheader("By model", anchor=False)
-cards.table(detail.frame.sort_values("operations", ascending=False), "Latency, errors and cached share by provider and model")
+cards.table(
+    detail.frame.sort_values("operations", ascending=False),
+    "Latency, errors and cached share by provider and model",
+    by=["provider", "model"],
+)

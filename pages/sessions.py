@@ -8,8 +8,8 @@ from services import metrics
 TILES = ["sessions_started", "session_users", "session_duration", "session_messages", "session_rating"]
 DETAIL = ["sessions_started", "session_users", "session_duration", "session_messages", "session_rating", "rated_share"]
 
-chosen = filters.selection(("environment", "module"))
-total = metrics.query(DETAIL, compare=True, **chosen.whole_days)
+chosen = filters.selection(("environment", "source", "module"))
+total = metrics.query(DETAIL, compare=chosen.compare, **chosen.whole_days)
 trend = metrics.query(TILES, interval="day" if chosen.interval == "hour" else chosen.interval, **chosen.whole_days)
 cards.trust(chosen.days, total, trend)
 
@@ -32,5 +32,7 @@ with right:
 
 st.subheader("By module", anchor=False)
 cards.table(
-    modules.frame.sort_values("sessions_started", ascending=False), "Sessions, people, duration, messages and rating of each module"
+    modules.frame.sort_values("sessions_started", ascending=False),
+    "Sessions, people, duration, messages and rating of each module",
+    by=["module"],
 )

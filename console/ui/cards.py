@@ -1,6 +1,6 @@
 """What every page is made of: tiles, framed charts, tables, the trust line, the empty state."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from console.ui import formats
+from console.ui import charts, filters, formats
 from services import metrics
 from services.metrics import MEASURES, Answer
 
@@ -19,35 +19,49 @@ COLUMNS = {"usd": "dollar", "share": "percent", "ms": "%,.0f ms", "s": "%,.0f s"
 
 def tiles(total: Answer, trend: Answer, measures: Sequence[str], before: str) -> None:
     """One tile a measure: its value, its change, its course; `before` says in a few words against what."""
-    row = total.frame.iloc[0]
     for place, name in zip(st.columns(len(measures)), measures, strict=True):
-        measure = MEASURES[name]
-        delta = formats.change(row[name], row.get(f"{name}_previous"), measure.unit)
-        course = pd.to_numeric(trend.frame[name], errors="coerce").dropna().astype("float64").tolist()
-        place.metric(
-            measure.label,
-            formats.number(row[name], measure.unit),
-            delta,
-            delta_color=formats.colour(measure),  # type: ignore[arg-type]
-            delta_description=before if delta else None,
-            help=measure.help,
-            border=True,
-            chart_data=course if any(course) else None,
-            chart_type="area",
-            height="stretch",
+        with place:
+            tile(name, total, trend, before)
+
+
+def tile(name: str, total: Answer, trend: Answer, before: str, label: str | None = None) -> None:
+    """A measure of the only row of `total`, with its course in `trend`."""
+    measure, row = MEASURES[name], total.frame.iloc[0]
+    delta = formats.change(row[name], row.get(f"{name}_previous"), measure.unit)
+    course = pd.to_numeric(trend.frame[name], errors="coerce").dropna().astype("float64").tolist()
+    st.metric(
+        label or measure.label,
+        formats.number(row[name], measure.unit),
+        delta,
+        delta_color=formats.colour(measure),  # type: ignore[arg-type]
+        delta_description=before if delta else None,
+        help=measure.help,
+        border=True,
+        chart_data=course if any(course) else None,
+        chart_type="area",
+        height="stretch",
+    )
+
+
+def chart(title: str, figure: go.Figure, alt: str, by: str | None = None) -> None:
+    """A framed figure under its title; `alt` says in words what it shows.
+
+    With `by`, a dimension of the filter row, a click on a mark keeps only the value that the mark carries as its customdata.
+    """
+    with st.container(border=True):
+        st.markdown(f"**{title}**")
+        if by is None:
+            st.plotly_chart(figure, config=QUIET, alt=alt, key=title)
+            return
+        alt = f"{alt}. A click on a mark keeps only its {formats.label(by).lower()}; the filters do the same."
+        st.plotly_chart(
+            charts.clickable(figure), config=QUIET, alt=alt, key=title, selection_mode="points", on_select=_keep_mark(title, by)
         )
 
 
-def chart(title: str, figure: go.Figure, alt: str) -> None:
-    """A framed figure under its title; `alt` says in words what it shows."""
-    with st.container(border=True):
-        st.markdown(f"**{title}**")
-        st.plotly_chart(figure, config=QUIET, alt=alt, key=title)
-
-
-def table(frame: pd.DataFrame, alt: str) -> None:
-    """An answer as a table with labels and units."""
-    shown = frame.copy()
+def table(frame: pd.DataFrame, alt: str, by: Sequence[str] = ()) -> None:
+    """An answer as a table with labels and units. With `by`, a click on a cell of these dimensions keeps only its value."""
+    shown = frame.reset_index(drop=True)
     config: dict[str, Any] = {}
     for name in shown.columns:
         if name not in MEASURES:
@@ -57,7 +71,33 @@ def table(frame: pd.DataFrame, alt: str) -> None:
         shown[name] = pd.to_numeric(shown[name], errors="coerce").astype("float64")
         form = PRECISE.get(name) or COLUMNS.get(measure.unit, "localized")
         config[name] = st.column_config.NumberColumn(measure.label, help=measure.help, format=form)
-    st.dataframe(shown, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, alt=alt)
+    if not by:
+        st.dataframe(shown, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, alt=alt)
+        return
+    st.dataframe(
+        shown, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, alt=alt, key=alt, selection_mode="single-cell",
+        on_select=_keep_cell(alt, shown, by),
+    )  # fmt: skip
+
+
+def _keep_mark(key: str, by: str) -> Callable[[], None]:
+    def keep() -> None:
+        for point in st.session_state[key]["selection"]["points"]:
+            carried = point.get("customdata")
+            value = carried[0] if isinstance(carried, list | tuple) and carried else carried
+            if isinstance(value, str) and value:
+                filters.add(by, value)
+
+    return keep
+
+
+def _keep_cell(key: str, shown: pd.DataFrame, by: Sequence[str]) -> Callable[[], None]:
+    def keep() -> None:
+        for row, column in st.session_state[key]["selection"]["cells"]:
+            if column in by and shown[column][row]:
+                filters.add(column, shown[column][row])
+
+    return keep
 
 
 def trust(days: tuple[date, date], *answers: Answer) -> None:

@@ -13,6 +13,7 @@ OTHER = "all others"
 HEIGHT = 300
 # Okabe and Ito's colours, told apart by people who do not see red and green.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8A7500", "#7A7A7A")
+BEFORE_COLOUR = "#7A7A7A"
 AXIS = {"usd": {"tickprefix": "$"}, "share": {"tickformat": ".1%"}, "ms": {"ticksuffix": " s"}, "per_min": {"ticksuffix": " /min"}}
 HOVER = {
     "usd": "$%{y:,.4f}",
@@ -29,20 +30,27 @@ def stacked(frame: pd.DataFrame, measure: str, by: str) -> go.Figure:
     figure = _figure(measure)
     wide = _most(frame, measure, by)
     for name in wide.columns:
-        figure.add_bar(x=wide.index, y=wide[name], name=formats.short(name), hovertemplate=_hover(measure, name))
+        carried = [None if name == OTHER else name] * len(wide)
+        figure.add_bar(x=wide.index, y=wide[name], name=formats.short(name), hovertemplate=_hover(measure, name), customdata=carried)
     figure.update_layout(barmode="stack", showlegend=len(wide.columns) > 1)
     return figure
 
 
-def bars(frame: pd.DataFrame, measure: str) -> go.Figure:
-    """One bar a bucket."""
+def bars(frame: pd.DataFrame, measure: str, before: str = "") -> go.Figure:
+    """One bar a bucket; where the frame was compared, a dotted line for the period that `before` names."""
     figure = _figure(measure)
     figure.add_bar(x=frame["bucket"], y=_values(frame, measure), name=formats.label(measure), hovertemplate=_hover(measure))
+    _add_before(figure, frame, measure, before)
     return figure
 
 
-def lines(frame: pd.DataFrame, measures: Sequence[str], *, names: Mapping[str, str] | None = None) -> go.Figure:
-    """One line a measure; where nothing is known the line has a gap."""
+def clickable(figure: go.Figure) -> go.Figure:
+    """The figure with marks that can be clicked one by one."""
+    return figure.update_layout(hovermode="closest", clickmode="event+select", dragmode=False)
+
+
+def lines(frame: pd.DataFrame, measures: Sequence[str], *, names: Mapping[str, str] | None = None, before: str = "") -> go.Figure:
+    """One line a measure; where nothing is known the line has a gap. `before` as for bars, of the first measure."""
     figure = _figure(measures[0])
     for measure in measures:
         name = (names or {}).get(measure, formats.label(measure))
@@ -51,6 +59,7 @@ def lines(frame: pd.DataFrame, measures: Sequence[str], *, names: Mapping[str, s
             connectgaps=False, hovertemplate=_hover(measure, name),
         )  # fmt: skip
     figure.update_layout(showlegend=len(measures) > 1)
+    _add_before(figure, frame, measures[0], before)
     return figure
 
 
@@ -60,8 +69,8 @@ def ranked(frame: pd.DataFrame, measure: str, by: str, most: int = 10) -> go.Fig
     figure = _figure(measure)
     unit = MEASURES[measure].unit
     figure.add_bar(
-        x=known["value"], y=list(range(len(known))), orientation="h", customdata=known[by],
-        text=[formats.number(value, unit) for value in known[measure]], textposition="auto",
+        x=known["value"], y=list(range(len(known))), orientation="h", customdata=known[by], width=min(0.85, 0.17 * len(known)),
+        text=[formats.number(value, unit) for value in known[measure]], textposition="auto", textangle=0,
         hovertemplate="%{customdata}: %{text}<extra></extra>",
     )  # fmt: skip
     figure.update_xaxes(AXIS.get(unit, {}), rangemode="tozero")
@@ -91,6 +100,18 @@ def _figure(measure: str) -> go.Figure:
     )  # fmt: skip
     figure.update_yaxes(AXIS.get(MEASURES[measure].unit, {}), rangemode="tozero", automargin=True)
     return figure
+
+
+def _add_before(figure: go.Figure, frame: pd.DataFrame, measure: str, before: str) -> None:
+    """The period before on the same axis, in a colour of its own and dotted, so that no colour needs to be told from another."""
+    if not before or f"{measure}_previous" not in frame:
+        return
+    then = frame[[f"{measure}_previous"]].set_axis([measure], axis=1)
+    figure.add_scatter(
+        x=frame["bucket"], y=_values(then, measure), name=before, mode="lines", line={"dash": "dot", "color": BEFORE_COLOUR},
+        connectgaps=False, hovertemplate=_hover(measure, before),
+    )  # fmt: skip
+    figure.update_layout(showlegend=True)
 
 
 def _hover(measure: str, name: str | None = None) -> str:

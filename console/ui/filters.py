@@ -1,17 +1,19 @@
-"""What to look at, bound to the address so that a link shows the same: a range and the values of dimensions."""
+"""What to look at, bound to the address so that a link shows the same: a range, what to compare with, the values of dimensions."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 import streamlit as st
 
+from console.ui import formats, kept, live
 from services import clock, metrics
 from services.settings import settings
 
-DIMENSIONS = ("environment", "module", "provider", "model")
+DIMENSIONS = ("environment", "source", "module", "operation", "provider", "model")
 DEFAULT = "90d"
+AGAINST = PERIOD_BEFORE, WEEK_BEFORE, NOTHING = "the period before", "a week before", "nothing"
 
 
 class Asked(TypedDict):
@@ -24,13 +26,17 @@ class Asked(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """[start, end) as metrics.query takes it, the interval that suits it, how to call the period before, what to keep."""
+    """[start, end) as metrics.query takes it, the interval that suits it, and what to keep.
+
+    `compare` is for metrics.query, `before` says in a few words what it compares with ("" with nothing).
+    """
 
     start: date | datetime
     end: date | datetime
     interval: str
     before: str
     where: dict[str, list[str]] = field(default_factory=dict)
+    compare: bool | Literal["week"] = True
 
     @property
     def asked(self) -> Asked:
@@ -49,6 +55,10 @@ class Selection:
         start = self.start.astimezone(zone).date() if isinstance(self.start, datetime) else self.start
         end = self.end.astimezone(zone).date() + timedelta(days=1) if isinstance(self.end, datetime) else self.end
         return start, end
+
+
+def _this_quarter(today: date) -> tuple[date, date]:
+    return today.replace(month=today.month - (today.month - 1) % 3, day=1), today + timedelta(days=1)
 
 
 def _last(days: int, today: date) -> tuple[date, date]:
@@ -72,35 +82,68 @@ RANGES: dict[str, Callable[[date], tuple[date, date]] | None] = {
     "90d": lambda today: _last(90, today),
     "this month": _this_month,
     "last month": _last_month,
+    "this quarter": _this_quarter,
     "custom": None,
 }
 
 
 def selection(dimensions: Sequence[str] = DIMENSIONS) -> Selection:
-    """Draw the filter row and return what is chosen; an address that makes no sense falls back to the default."""
-    left, right = st.columns([4, 1], vertical_alignment="bottom")
-    with left:
+    """Draw the filter row and return what is chosen; of an address that makes no sense it says what was left out."""
+    choices = {name: metrics.values(name) for name in dimensions}
+    refused = kept.restore(
+        {"range": RANGES.__contains__, "compare": AGAINST.__contains__, "from": _is_day, "to": _is_day}
+        | {name: values.__contains__ for name, values in choices.items()}
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
         chosen = st.segmented_control(
             "Range", list(RANGES), default=DEFAULT, key="range", bind="query-params", required=True,
             label_visibility="collapsed",
         )  # fmt: skip
-    with right.popover("Filters", icon=":material/filter_alt:", width="stretch"):
-        where = {name: picked for name in dimensions if (picked := _values(name))}
+        against = st.selectbox(
+            "Compare with", AGAINST, key="compare", bind="query-params",
+            label_visibility="collapsed", format_func=lambda name: f"against {name}", width=220,
+        )  # fmt: skip
+        with st.popover("Filters", icon=":material/filter_alt:"):
+            where = {name: picked for name in dimensions if (picked := _values(name, choices[name]))}
+        live.follow(10 if chosen == "24h" else 60)
     if where:
-        st.caption("Only " + "; ".join(f"{metrics.DIMENSIONS[name].label.lower()} {', '.join(values)}" for name, values in where.items()))
-    return between(chosen or DEFAULT, where)
+        _say(where)
+    selected = between(chosen or DEFAULT, where, against)
+    defaults: dict[str, object] = {"range": DEFAULT, "compare": PERIOD_BEFORE, "from": None, "to": None}
+    kept.remember(defaults | {name: [] for name in dimensions}, refused)
+    return selected
 
 
-def between(chosen: str, where: dict[str, list[str]]) -> Selection:
+def add(dimension: str, value: str) -> None:
+    """Keep only what has this value of a dimension, besides what is kept already. For callbacks: it changes the filter row."""
+    chosen = st.session_state.get(dimension) or []
+    if value not in chosen:
+        st.session_state[dimension] = [*chosen, value]
+
+
+def clear() -> None:
+    """Keep everything. For callbacks."""
+    for name in DIMENSIONS:
+        if name in st.session_state:
+            st.session_state[name] = []
+
+
+def between(chosen: str, where: dict[str, list[str]], against: str = PERIOD_BEFORE) -> Selection:
     """The range by its name; 'custom' asks for two days."""
     today = clock.today(settings().zone)
     days_of = RANGES[chosen]
     if chosen == "24h":
         now = clock.utc_now()
-        return Selection(now - timedelta(hours=24), now, "hour", "24 h before", where)
+        return _compared(Selection(now - timedelta(hours=24), now, "hour", "24 h before", where), against)
     start, end = days_of(today) if days_of else _custom(today)
     interval = "day" if (end - start).days <= 200 else "week" if (end - start).days <= 1_400 else "month"
-    return Selection(start, end, interval, f"{(end - start).days} days before", where)
+    return _compared(Selection(start, end, interval, f"{(end - start).days} d before", where), against)
+
+
+def _compared(selected: Selection, against: str) -> Selection:
+    if against == WEEK_BEFORE:
+        return replace(selected, before=WEEK_BEFORE, compare="week")
+    return replace(selected, before="", compare=False) if against == NOTHING else selected
 
 
 def _custom(today: date) -> tuple[date, date]:
@@ -114,8 +157,22 @@ def _custom(today: date) -> tuple[date, date]:
     return start, end + timedelta(days=1)
 
 
-def _values(dimension: str) -> list[str]:
+def _is_day(told: str) -> bool:
+    try:
+        date.fromisoformat(told)
+    except ValueError:
+        return False
+    return True
+
+
+def _values(dimension: str, choices: list[str]) -> list[str]:
     found = metrics.DIMENSIONS[dimension]
-    return st.multiselect(
-        found.label, metrics.values(dimension), key=dimension, bind="query-params", placeholder=f"Every {found.label.lower()}"
-    )
+    return st.multiselect(found.label, choices, key=dimension, bind="query-params", placeholder=f"Every {found.label.lower()}")
+
+
+def _say(where: dict[str, list[str]]) -> None:
+    """What is kept, in words, and the way back."""
+    told = [f"{metrics.DIMENSIONS[name].label.lower()} {', '.join(map(formats.plain, values))}" for name, values in where.items()]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Only " + "; ".join(told), width="content")
+        st.button("Clear filters", on_click=clear, type="tertiary", icon=":material/filter_alt_off:")

@@ -1,10 +1,10 @@
-"""The part of the Health page that keeps itself current; it can be paused."""
+"""What keeps itself current, and can be paused: the page as new numbers come in, and the status on the Health page."""
 
 import pandas as pd
 import streamlit as st
 
 from console.ui import formats
-from services import clock, health
+from services import clock, health, metrics
 from services.analyses import results
 from services.db import transaction
 
@@ -25,9 +25,18 @@ NAMES = {
 }
 
 
+def follow(every_s: int) -> None:
+    """Run the page again when there are new numbers, at most every `every_s` seconds, unless paused."""
+    paused = st.toggle(
+        "Pause updates", key="paused", bind="query-params", help=f"New numbers are shown by themselves, at most every {every_s} seconds."
+    )
+    if not paused:
+        st.fragment(_run_when_new, run_every=every_s)(metrics.version())
+
+
 def status() -> None:
     """The status line with its reasons and the table of probes, every two seconds unless paused."""
-    paused = st.toggle("Pause updates", key="paused", help=f"This part is asked again every {EVERY_S} seconds.")
+    paused = st.toggle("Pause updates", key="status_paused", help=f"This part is asked again every {EVERY_S} seconds.")
     st.fragment(_draw, run_every=None if paused else EVERY_S)()
 
 
@@ -42,6 +51,11 @@ def replaced() -> None:
         f":material/rule: {told} replaced by the template in the last {REPLACED_HOURS} hours"
         + (", because a model said what is not among the facts: see the Analyses page." if number else ".")
     )
+
+
+def _run_when_new(shown: int) -> None:
+    if metrics.version() != shown:
+        st.rerun()
 
 
 def _draw() -> None:

@@ -2,6 +2,6 @@
 
 from services.metrics.answer import Answer, query
 from services.metrics.catalogue import DIMENSIONS, MEASURES, Dimension, Measure
-from services.metrics.freshness import Trust, trust, values
+from services.metrics.freshness import Trust, trust, values, version
 
-__all__ = ["DIMENSIONS", "MEASURES", "Answer", "Dimension", "Measure", "Trust", "query", "trust", "values"]
+__all__ = ["DIMENSIONS", "MEASURES", "Answer", "Dimension", "Measure", "Trust", "query", "trust", "values", "version"]

@@ -87,6 +87,13 @@ def as_of(connection: Connection) -> tuple[datetime, bool]:
     return row.at, row.complete
 
 
+def version() -> int:
+    """A number that grows whenever rollups change; 0 before the first did."""
+    with transaction() as connection:
+        found: int = connection.execute(text("select coalesce(max(version), 0) from rollup_state")).scalar_one()
+    return found
+
+
 def zone_of(connection: Connection) -> ZoneInfo:
     """The zone the days are cut in: the reporting zone, or the one before it until the rebuild for a change has run."""
     built = connection.execute(text("select zone from rollup_state")).scalar()

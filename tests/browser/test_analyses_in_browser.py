@@ -63,7 +63,7 @@ def tab(browser: Browser, told: Console) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 1200})
     opened = context.new_page()
     opened.goto(told.link())
-    expect(opened.get_by_role("heading", name="Health", exact=True)).to_be_visible(timeout=30_000)
+    expect(opened.get_by_role("heading", name="Home", exact=True)).to_be_visible(timeout=30_000)
     yield opened
     context.close()
 

@@ -41,7 +41,7 @@ def tab(browser: Browser, console: Console) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 1400})
     page = context.new_page()
     page.goto(console.link())
-    expect(page.get_by_role("heading", name="Health", exact=True)).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name="Home", exact=True)).to_be_visible(timeout=20_000)
     yield page
     run(console, "truncate jobs cascade; truncate job_limits")
     context.close()

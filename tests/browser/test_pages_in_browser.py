@@ -75,7 +75,7 @@ def tab(browser: Browser) -> Iterator[Page]:
 def signed_in(tab: Page, console: Console, traffic: str) -> Page:
     """A tab that came in by a one-time link."""
     tab.goto(console.link())
-    expect(tab.get_by_role("heading", name="Health", exact=True)).to_be_visible(timeout=20_000)
+    expect(tab.get_by_role("heading", name="Home", exact=True)).to_be_visible(timeout=20_000)
     return tab
 
 
@@ -131,7 +131,8 @@ def test_it_stops_where_the_session_ends(signed_in: Page, console: Console) -> N
     expect(signed_in).to_have_url(re.compile("/sign-in"))
 
 
-def test_it_keeps_its_health_current_and_can_be_paused(signed_in: Page) -> None:
+def test_it_keeps_its_health_current_and_can_be_paused(signed_in: Page, console: Console) -> None:
+    signed_in.goto(f"{console.url}/health")
     asked = signed_in.get_by_text(re.compile(r"Asked at \d\d:\d\d:\d\d UTC"))
     first = asked.inner_text()
     expect(asked).not_to_have_text(first, timeout=15_000)

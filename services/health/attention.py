@@ -1,0 +1,114 @@
+"""What needs somebody, worst first, each with the page that helps. The reading is here; what makes of it a need is `needs`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+import pandas as pd
+
+from services import clock, metrics
+from services.ai import budgets
+from services.ai.budgets import State
+from services.db import transaction
+from services.health import monitor
+from services.health.monitor import Status
+from services.jobs import listing
+from services.settings import settings
+from services.telemetry import overview
+
+OLDEST_WAIT_S = 300
+UNPRICED_DAYS = 7
+NAMED = 3
+DEAD = (("view", "Dead letters"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """`words` say what is wrong and how much of it; `page` is where to look, with what of its address."""
+
+    urgency: Literal["error", "warning"]
+    words: str
+    page: str
+    address: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Jobs that wait, for how long the oldest has, and those that are dead and not put aside."""
+
+    waiting: int
+    oldest_wait_s: float
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything a need can come from; `unpriced` has a row a model: model, unpriced."""
+
+    status: Status
+    budgets: Sequence[State]
+    work: Work
+    unpriced: pd.DataFrame
+    rejected: int
+    collected: Sequence[str]
+
+
+def look() -> Seen:
+    """Read it all; raises Unavailable when the database is away."""
+    today = clock.today(settings().zone)
+    models = metrics.query(["unpriced"], by=["model"], start=today - timedelta(days=UNPRICED_DAYS - 1), end=today + timedelta(days=1)).frame
+    with transaction() as connection:
+        queues = listing.queues(connection)
+        work = Work(
+            sum(queue.depth for queue in queues),
+            max((queue.oldest_wait_s for queue in queues), default=0.0),
+            sum(alike.n for alike in listing.dead_alike(connection)),
+        )
+        return Seen(
+            monitor.status(),
+            budgets.states(connection),
+            work,
+            models[models["unpriced"] > 0].sort_values("unpriced", ascending=False),
+            overview.today(connection)["rejected"],
+            list(overview.collected(connection)),
+        )
+
+
+def needs(seen: Seen) -> list[Need]:
+    """What needs somebody, worst first; nothing where all is well."""
+    found = [Need("error" if seen.status.status == "down" else "warning", reason, "health") for reason in seen.status.reasons]
+    found += [need for state in seen.budgets if (need := _of_budget(state))]
+    if seen.work.dead:
+        found.append(Need("warning", f"{_many(seen.work.dead, 'dead job waits', 'dead jobs wait')} for a decision.", "jobs", DEAD))
+    if seen.work.waiting and seen.work.oldest_wait_s > OLDEST_WAIT_S:
+        waits = f"{seen.work.oldest_wait_s / 60:,.0f} minutes"
+        found.append(Need("warning", f"{_many(seen.work.waiting, 'job waits', 'jobs wait')}, the oldest for {waits}.", "jobs"))
+    if seen.rejected:
+        found.append(Need("warning", f"{_many(seen.rejected, 'record was', 'records were')} refused today (UTC).", "telemetry"))
+    found += [Need("warning", f"The source {source} tells more names than are kept apart.", "telemetry") for source in seen.collected]
+    if len(seen.unpriced):
+        found.append(Need("warning", _words_of_unpriced(seen.unpriced), "prices"))
+    return sorted(found, key=lambda need: need.urgency)  # "error" before "warning", otherwise as they stand
+
+
+def _of_budget(state: State) -> Need | None:
+    """Past a threshold of its own. A cap of zero is reached by being there, and says nothing."""
+    if not state.crossed or not state.cap_nano:
+        return None
+    whose = "over all" if state.scope == "all" else f"of the {state.scope} {state.name}"
+    share, over = state.used_nano / state.cap_nano, state.used_nano >= state.cap_nano
+    stops = " Calls that it covers are refused." if over and state.hard_stop else ""
+    words = f"{share:.0%} of the budget for this {state.period} {whose} is used.{stops}"
+    return Need("error" if over else "warning", words, "cost")
+
+
+def _words_of_unpriced(models: pd.DataFrame) -> str:
+    named = ", ".join(models["model"].head(NAMED)) + (" and others" if len(models) > NAMED else "")
+    operations = int(models["unpriced"].sum())
+    have = "operation of the last {} days has" if operations == 1 else "operations of the last {} days have"
+    return f"{operations:,} {have.format(UNPRICED_DAYS)} no known cost: {named}."
+
+
+def _many(n: int, one: str, more: str) -> str:
+    return f"1 {one}" if n == 1 else f"{n:,} {more}"

@@ -1,0 +1,58 @@
+"""What needs somebody: each thing that can be wrong is named once, the worst first, and nothing else is."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from services.ai.budgets import NANO, State
+from services.health import attention
+from services.health.attention import Seen, Work
+from services.health.monitor import Status
+
+NOW = datetime(2026, 11, 21, 3, tzinfo=UTC)
+WELL = Seen(Status("healthy", NOW, {}, (), ()), (), Work(12, 40.0, 0), pd.DataFrame({"model": [], "unpriced": []}), 0, [])
+BUDGET = State(1, "all", "", "day", NANO, True, (50, 80, 100), NOW, NOW, 0, 0, 0, ())
+
+
+def words(seen: Seen) -> list[str]:
+    return [need.words for need in attention.needs(seen)]
+
+
+def test_nothing_needs_attention_where_all_is_well() -> None:
+    assert attention.needs(replace(WELL, budgets=[BUDGET, replace(BUDGET, spent_nano=NANO // 3)])) == []
+
+
+def test_it_names_what_is_degraded_stalled_refused_unpriced_and_dead() -> None:
+    seen = Seen(
+        Status("degraded", NOW, {}, ("rollups: Telemetry has been waiting for 90 s.",), ()),
+        [replace(BUDGET, spent_nano=NANO * 6 // 10, unknown_nano=NANO // 4, crossed=(50, 80))],
+        Work(1_200, 1_500.0, 3),
+        pd.DataFrame({"model": ["a", "b", "c", "d"], "unpriced": [900, 90, 9, 1]}),
+        1,
+        ["shop"],
+    )
+    found = attention.needs(seen)
+    assert [(need.page, need.words) for need in found] == [
+        ("health", "rollups: Telemetry has been waiting for 90 s."),
+        ("cost", "85% of the budget for this day over all is used."),
+        ("jobs", "3 dead jobs wait for a decision."),
+        ("jobs", "1,200 jobs wait, the oldest for 25 minutes."),
+        ("telemetry", "1 record was refused today (UTC)."),
+        ("telemetry", "The source shop tells more names than are kept apart."),
+        ("prices", "1,000 operations of the last 7 days have no known cost: a, b, c and others."),
+    ]
+    assert {need.urgency for need in found} == {"warning"}
+
+
+def test_what_stops_calls_comes_first() -> None:
+    spent = replace(BUDGET, scope="module", name="tutor", spent_nano=NANO, crossed=(100,))
+    found = attention.needs(replace(WELL, rejected=2, budgets=[spent]))
+    assert [need.urgency for need in found] == ["error", "warning"]
+    assert found[0].words == "100% of the budget for this day of the module tutor is used. Calls that it covers are refused."
+
+
+@pytest.mark.parametrize("cap", [0, NANO])
+def test_a_budget_that_nothing_was_taken_from_is_no_need(cap: int) -> None:
+    assert words(replace(WELL, budgets=[replace(BUDGET, cap_nano=cap)])) == []
