@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 DAYS = 30  # what is looked at, and what savings are told for
@@ -19,6 +20,11 @@ class Suggestion:
     model: str
     saves_nano: int
     evidence: Mapping[str, Any]
+
+    @property
+    def saves(self) -> Decimal:
+        """The same in USD."""
+        return Decimal(self.saves_nano) / 10**9
 
 
 @dataclass(frozen=True, slots=True)
