@@ -13,10 +13,10 @@ from sqlalchemy import Connection, text
 from services.clock import utc_now
 from services.db import transaction
 from services.errors import BadInput
-from services.metrics.catalogue import DIMENSIONS, MEASURES, Measure
+from services.metrics.catalogue import DIMENSIONS, MEASURES, Measure, can_split, conflict
 from services.metrics.freshness import as_of, zone_of
 from services.metrics.ranges import FINE, Period, resolve
-from services.metrics.sums import Split, Where, distinct_counts, operation_sums, session_sums
+from services.metrics.sums import Split, Where, distinct_counts, feedback_sums, operation_sums, session_sums
 from services.metrics.table import Column, Table, join
 
 MOST_ROWS = 200_000
@@ -82,17 +82,12 @@ def _chosen(measures: Sequence[str], by: Sequence[str], where: Mapping[str, Sequ
     chosen = [MEASURES[name] for name in dict.fromkeys(measures)]
     for measure in chosen:
         for name in (*by, *where):
-            if not _splits(name, measure):
+            if not can_split(name, measure):
                 raise BadInput(f"'{measure.name}' cannot be split or filtered by {DIMENSIONS[name].label.lower()}.")
+        apart = conflict(measure.name, (*by, *where))
+        if apart is not None:
+            raise BadInput(apart)
     return chosen
-
-
-def _splits(dimension: str, measure: Measure) -> bool:
-    if dimension == "error_type":
-        return measure.name == "errors"
-    if measure.name == "session_users":
-        return dimension in ("environment", "source", "module")
-    return measure.family in DIMENSIONS[dimension].families
 
 
 def _measure(connection: Connection, chosen: Sequence[Measure], split: Split) -> tuple[pd.DataFrame, float | None, tuple[str, ...]]:
@@ -127,9 +122,9 @@ def _known_by_day(chosen: Sequence[Measure], split: Split) -> tuple[list[Measure
         if split.period.fine:
             notes.append("Error types are counted by the whole days that the range touches.")
     if by_day and split.period.interval in FINE:
-        return [], (*notes, "Users and sessions are counted by whole days; finer than that they are unknown.")
+        return [], (*notes, "Users, sessions and feedback are counted by whole days; finer than that they are unknown.")
     if by_day and split.period.fine:
-        notes.append("Users and sessions are counted by the whole days that the range touches.")
+        notes.append("Users, sessions and feedback are counted by the whole days that the range touches.")
     return by_day, tuple(notes)
 
 
@@ -146,6 +141,9 @@ def _parts(
     session_needs = {need for measure in by_day if measure.family == "session" for need in measure.needs}
     if session_needs:
         parts.append(session_sums(connection, daily, session_needs | {"session_n"}))
+    feedback_needs = {need for measure in by_day if measure.family == "feedback" for need in measure.needs}
+    if feedback_needs:
+        parts.append(feedback_sums(connection, daily, feedback_needs | {"feedback_n"}))
     for kind in dict.fromkeys(measure.needs[0] for measure in by_day if measure.family == "distinct"):
         counts, is_estimate = distinct_counts(connection, daily, kind)
         parts.append(counts)
@@ -182,7 +180,7 @@ def _value(measure: Measure, sums: Table) -> object:
     value = measure.compute(sums)
     if measure.empty is None:
         return value if isinstance(value, np.ndarray) else pd.Series(value, dtype=object)
-    happened = {"operation": "n", "session": "session_n", "distinct": measure.needs[0]}[measure.family]
+    happened = {"operation": "n", "session": "session_n", "distinct": measure.needs[0], "feedback": "feedback_n"}[measure.family]
     nothing = np.nan_to_num(sums.number(happened)) == 0 if happened in sums else np.array([v is None for v in value], dtype=bool)
     if measure.unit == "usd":
         return pd.Series([Decimal(0) if empty else v for v, empty in zip(value, nothing, strict=True)], dtype=object)
