@@ -17,7 +17,9 @@ router = protected("telemetry")
 router.tags = ["telemetry"]
 MAX_RECORDS = 10_000
 DOOR = "/api/feedback"
-ONE_OR_MANY = {"oneOf": [TypeAdapter(Feedback).json_schema(), {"type": "array", "minItems": 1, "items": TypeAdapter(Feedback).json_schema()}]}
+ONE_OR_MANY = {
+    "oneOf": [TypeAdapter(Feedback).json_schema(), {"type": "array", "minItems": 1, "items": TypeAdapter(Feedback).json_schema()}]
+}
 
 
 class Refused(BaseModel):

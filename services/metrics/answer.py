@@ -81,13 +81,17 @@ def _chosen(measures: Sequence[str], by: Sequence[str], where: Mapping[str, Sequ
         raise BadInput("A dimension is named twice.")
     chosen = [MEASURES[name] for name in dict.fromkeys(measures)]
     for measure in chosen:
-        for name in (*by, *where):
-            if not can_split(name, measure):
-                raise BadInput(f"'{measure.name}' cannot be split or filtered by {DIMENSIONS[name].label.lower()}.")
-        apart = conflict(measure.name, (*by, *where))
-        if apart is not None:
-            raise BadInput(apart)
+        _refuse_split(measure, (*by, *where))
     return chosen
+
+
+def _refuse_split(measure: Measure, asked: Sequence[str]) -> None:
+    for name in asked:
+        if not can_split(name, measure):
+            raise BadInput(f"'{measure.name}' cannot be split or filtered by {DIMENSIONS[name].label.lower()}.")
+    apart = conflict(measure.name, asked)
+    if apart is not None:
+        raise BadInput(apart)
 
 
 def _measure(connection: Connection, chosen: Sequence[Measure], split: Split) -> tuple[pd.DataFrame, float | None, tuple[str, ...]]:

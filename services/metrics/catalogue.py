@@ -105,7 +105,9 @@ def _of_sessions(
     return Measure(name, label, unit, better, told, "session", tuple(needs.split()), compute, empty)
 
 
-def _of_feedback(name: str, label: str, unit: Unit, better: Better, needs: str, compute: Compute, told: str, empty: int | None = None) -> Measure:
+def _of_feedback(
+    name: str, label: str, unit: Unit, better: Better, needs: str, compute: Compute, told: str, empty: int | None = None
+) -> Measure:
     return Measure(name, label, unit, better, told, "feedback", tuple(needs.split()), compute, empty)
 
 
@@ -167,7 +169,8 @@ MEASURES: dict[str, Measure] = {
                      "Sessions told to end before they start; they have no duration.", 0),
         _of_sessions("sessions_overnight", "Sessions over midnight", "count", None, "overnight", _sum("overnight"),
                      "Sessions that end on a later day than they start; they count on the day of their start.", 0),
-        _of_feedback("feedback", "Feedback", "count", None, "feedback_n", _sum("feedback_n"), "Answers people gave about sessions and operations.", 0),
+        _of_feedback("feedback", "Feedback", "count", None, "feedback_n", _sum("feedback_n"),
+                     "What people said of sessions and operations.", 0),
         _of_feedback("feedback_rating", "Feedback rating", "rating", "up", "feedback_sum feedback_rated",
                      _ratio("feedback_sum", "feedback_rated"), "Mean rating, 1 to 5, of feedback that rates."),
         _of_feedback("thumbs_up_share", "Thumbs up", "share", "up", "up down", _up_share, "Thumbs up over all thumbs of feedback."),

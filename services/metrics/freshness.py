@@ -12,7 +12,9 @@ from services.metrics.catalogue import DIMENSIONS, HOURS, WEEKDAYS
 from services.settings import settings
 
 CALENDAR = {"weekday": WEEKDAYS, "hour": HOURS}
-OWN = {name: ("rollup_session_day", f"r.{name}") for name in ("topic", "subject", "cohort")} | {"error_type": ("rollup_error", "r.error_type")}
+OWN = {name: ("rollup_session_day", f"r.{name}") for name in ("topic", "subject", "cohort")} | {
+    "error_type": ("rollup_error", "r.error_type")
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,12 @@ def _sums(connection: Connection, split: Split, table: str, columns: Mapping[str
     keys += [f"{_dimension(name, fine=fine)} as {name}" for name in split.by]
     picked = ", ".join(keys + [f"{expression} as {name}" for name, expression in columns.items()])
     time = "bucket" if fine else "day"
-    kept = [f"r.{time} >= :start", f"r.{time} < :end", condition, *(f"{_dimension(name, fine=fine)} = any(:{name})" for name in split.where)]
+    kept = [
+        f"r.{time} >= :start",
+        f"r.{time} < :end",
+        condition,
+        *(f"{_dimension(name, fine=fine)} = any(:{name})" for name in split.where),
+    ]
     grouping = f" group by {', '.join(str(place + 1) for place in range(len(keys)))}" if keys else ""
     series = " join series s on s.id = r.series_id" if any(name not in OWN for name in (*split.by, *split.where)) else ""
     statement = f"select {picked} from {table} r{series} where {' and '.join(kept)}{grouping}"  # noqa: S608 - catalogue names only

@@ -27,7 +27,7 @@ select day, hour, series_id, topic, subject, cohort, {sign}, user_key, duration_
        overnight
 from session_contributions c
 """
-NOTE = CHANGED + "join (select distinct source, session_key from touched_sessions) t using (source, session_key)"
+OF_TOUCHED = "join (select distinct source, session_key from touched_sessions) t using (source, session_key)"
 # A record overwrites what it tells and leaves the rest; operations only widen and count.
 UPSERT = """
 insert into sessions as s (source, session_key, series_id, user_key, subject, cohort, told_started_at, told_ended_at, told_messages,
@@ -50,8 +50,8 @@ on conflict (source, session_key) do update set
     feedback_rating = s.feedback_rating + excluded.feedback_rating
 """
 MERGE = """
-insert into rollup_session_day as r (day, series_id, topic, subject, cohort, n, duration_n, duration_us, messages_n, messages, rated, rating,
-                                     with_topic, endless, backwards, overnight)
+insert into rollup_session_day as r (day, series_id, topic, subject, cohort, n, duration_n, duration_us, messages_n, messages, rated,
+                                     rating, with_topic, endless, backwards, overnight)
 select day, series_id, topic, subject, cohort, sum(n),
        coalesce(sum(n) filter (where duration_us is not null), 0), coalesce(sum(n * duration_us), 0),
        coalesce(sum(n) filter (where messages is not null), 0), coalesce(sum(n * messages), 0),
@@ -92,9 +92,9 @@ def merge(connection: Connection, touched: pd.DataFrame) -> None:
     for statement in (TOUCHED, BEFORE):
         connection.execute(text(statement))
     copy_rows(connection, "touched_sessions", touched[list(COLUMNS)].assign(topics=touched["topics"].map(_array, na_action="ignore")))
-    connection.execute(text(NOTE.format(sign=-1)))
+    connection.execute(text(f"{CHANGED.format(sign=-1)}{OF_TOUCHED}"))
     connection.execute(text(UPSERT))
-    connection.execute(text(NOTE.format(sign=1)))
+    connection.execute(text(f"{CHANGED.format(sign=1)}{OF_TOUCHED}"))
     _settle(connection)
     connection.execute(text("truncate touched_sessions"))
 
@@ -109,7 +109,7 @@ def note(connection: Connection, sessions: pd.DataFrame, sign: int) -> None:
     if sessions.empty:
         return
     copy_rows(connection, "touched_sessions", sessions[["source", "session_key"]].reindex(columns=list(COLUMNS)))
-    connection.execute(text(NOTE.format(sign=sign)))
+    connection.execute(text(f"{CHANGED.format(sign=sign)}{OF_TOUCHED}"))
     connection.execute(text("truncate touched_sessions"))
 
 
@@ -145,7 +145,7 @@ def told_before(connection: Connection, records: pd.DataFrame) -> pd.Series:
 def add_day(connection: Connection, day: date) -> None:
     """Count all sessions of one day, which must be empty in the rollups."""
     connection.execute(text(BEFORE))
-    connection.execute(text(CHANGED.format(sign=1) + "where day = :day"), {"day": day})
+    connection.execute(text(f"{CHANGED.format(sign=1)}where day = :day"), {"day": day})
     _settle(connection)
 
 

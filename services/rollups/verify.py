@@ -29,13 +29,13 @@ EXPECTED = {
 IN_HISTOGRAM = "coalesce({name} <+> array_fill(0, array[668])::vector, 0)"
 # The days are told beside the instants so that no other partitions are opened.
 STORED = "started_at >= :start and started_at < :end and day >= :first_stored and day <= :last_stored"
-# What is told of sessions and of feedback is kept for ever, so its days are compared with that.
+# What sessions and feedback tell is kept for ever, so its days are compared with that.
 OF_SESSIONS = {
     "rollup_session_day": (
         "day, series_id, topic, subject, cohort",
         ("n", "duration_n", "duration_us", "messages_n", "messages", "rated", "rating", "with_topic", "endless", "backwards", "overnight"),
-        "count(*), count(duration_us), coalesce(sum(duration_us), 0), count(messages), coalesce(sum(messages), 0), count(rating),"
-        " coalesce(sum(rating), 0), sum(with_topic), sum(endless), sum(backwards), sum(overnight) from session_contributions where true",
+        """count(*), count(duration_us), coalesce(sum(duration_us), 0), count(messages), coalesce(sum(messages), 0), count(rating),
+        coalesce(sum(rating), 0), sum(with_topic), sum(endless), sum(backwards), sum(overnight) from session_contributions where true""",
     ),
     "rollup_session_hour": ("day, series_id, hour", ("n",), "count(*) from session_contributions where topic = ''"),
     "rollup_feedback_day": (
