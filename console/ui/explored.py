@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -86,7 +87,7 @@ def told(chosen: Chosen) -> str:
 def table(answer: Answer, alt: str) -> None:
     """Every row of the answer, headed by label and unit; beyond MOST_SHOWN rows the rest is in the files."""
     shown = answer.frame.head(MOST_SHOWN).copy()
-    config: dict[str, object] = {}
+    config: dict[str, Any] = {}
     for column in columns(shown.columns):
         heading = column.header(answer.zone)
         if column.unit == "time":

@@ -111,6 +111,16 @@ def _day(connection: Connection, day: date, zone: ZoneInfo) -> None:
     _add_day(connection, day, zone, None)
 
 
+def sessions_again(connection: Connection, day: date) -> None:
+    """Count the sessions and the feedback of one day again, whatever was counted before; in the caller's transaction, under the lock."""
+    for table in OF_SESSIONS:
+        connection.execute(text(f"delete from {table} where day = :day"), {"day": day})  # noqa: S608 - constant names
+    for table in ("rollup_distinct_key", "rollup_distinct"):
+        connection.execute(text(f"delete from {table} where day = :day and kind = 'session_user'"), {"day": day})  # noqa: S608
+    session_days.add_day(connection, day)
+    feedback_days.add_day(connection, day)
+
+
 def _add_day(connection: Connection, day: date, zone: ZoneInfo, since: datetime | None) -> None:
     """Count a day's sessions, and its operations from `since` on."""
     now = pd.Timestamp(utc_now())

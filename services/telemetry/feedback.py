@@ -1,7 +1,5 @@
 """What people said of sessions and operations: stored once, counted where it belongs, found a place when its subject appears later."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 from sqlalchemy import Connection, text
 
@@ -128,14 +126,3 @@ def _rate_sessions(connection: Connection, told: pd.DataFrame) -> None:
     ratings = rated.assign(rating=rated["rating"].astype(float).round(3)).groupby(["source", "session_key"], as_index=False)
     sums = ratings.agg(series_id=("series_id", "first"), feedback_rated=("rating", "size"), feedback_rating=("rating", "sum"))
     session_days.merge(connection, session_days.from_feedback(sums.assign(feedback_rating=sums["feedback_rating"].round(3))))
-
-
-def of_session(connection: Connection, source: str, session_key: str, most: int) -> Sequence[object]:
-    """Newest first: told_at, thumbs, rating, comment, user_key, whether it is about one operation of the session."""
-    return connection.execute(
-        text(
-            "select told_at, thumbs, rating, comment, user_key, operation_id is not null as of_operation from feedback"
-            " where (source, session_key) = (:source, :session_key) order by told_at desc, id limit :most"
-        ),
-        {"source": source, "session_key": session_key, "most": most},
-    ).all()

@@ -24,7 +24,7 @@ from services.accounts import accounts, keys, sign_ins
 from services.clock import utc_now
 from services.db import transaction
 from services.explore import export
-from services.metrics import DIMENSIONS, MEASURES
+from services.metrics import MEASURES
 from services.metrics.columns import columns
 from services.settings import settings
 from tests.pages.test_pages import charts, opened, words
