@@ -5,13 +5,13 @@ import streamlit as st
 from console.ui import cards, charts, filters, session_list, usage
 from services import metrics
 
-TILES = ["sessions_started", "session_users", "session_duration", "session_messages", "session_rating", "topic_coverage"]
+TILES = ["sessions_started", "session_users", "session_duration", "session_messages", "session_rating"]
 DETAIL = ["sessions_started", "session_duration", "session_messages", "session_rating", "rated_share", "topic_coverage"]
-FEEDBACK = ["feedback", "feedback_rating", "thumbs_up_share"]
+QUALITY = ["topic_coverage", "rated_share", "feedback", "feedback_rating", "thumbs_up_share"]
 
 chosen = filters.selection(("environment", "source", "module"))
-total = metrics.query([*TILES, *usage.ODD, *FEEDBACK], compare=True, **chosen.whole_days)
-trend = metrics.query([*TILES, *FEEDBACK], interval="day" if chosen.interval == "hour" else chosen.interval, **chosen.whole_days)
+total = metrics.query([*TILES, *usage.ODD, *QUALITY], compare=True, **chosen.whole_days)
+trend = metrics.query([*TILES, *QUALITY], interval="day" if chosen.interval == "hour" else chosen.interval, **chosen.whole_days)
 cards.trust(chosen.days, total, trend)
 
 overview, returning, learner, listed = st.tabs(
@@ -32,6 +32,7 @@ if overview.open and not total.frame[["sessions_started", "feedback"]].to_numpy(
 elif overview.open:
     with overview:
         cards.tiles(total, trend, TILES, chosen.before)
+        cards.tiles(total, trend, QUALITY, chosen.before)
         usage.odd(total.frame)
         left, right = st.columns(2)
         with left:
@@ -41,8 +42,6 @@ elif overview.open:
             cards.chart("People", charts.bars(trend.frame, "session_users"), "Bars: distinct people who began a session")
             usage.week(chosen)
         usage.topics(metrics.query(["sessions_started", "session_rating"], by=["topic"], compare=True, **chosen.whole_days).frame)
-        if total.frame["feedback"].iloc[0]:
-            cards.tiles(total, trend, FEEDBACK, chosen.before)
         for dimension in ("subject", "cohort", "module"):
             st.subheader(f"By {dimension}", anchor=False)
             detail = metrics.query(DETAIL, by=[dimension], **chosen.whole_days)

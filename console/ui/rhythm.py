@@ -10,8 +10,9 @@ from services.metrics import HOURS, WEEKDAYS
 
 HEIGHT = 300
 MOST_WEEKS = 12
-# One hue from nothing to much: read without telling red from green, in light and in dark.
+# One hue from nothing to much: read without telling red from green. Clear where there is nothing, on light ground and on dark.
 SCALE = [[0.0, "rgba(0, 114, 178, 0.04)"], [0.5, "rgba(0, 114, 178, 0.5)"], [1.0, "rgba(0, 114, 178, 1)"]]
+OPAQUE = [[0.0, "#EAF3F9"], [0.5, "#7FB8D8"], [1.0, "#0072B2"]]  # under figures, whose colour is chosen to stand out from it
 
 
 def per_hour(frame: pd.DataFrame, days: tuple[date, date]) -> pd.DataFrame:
@@ -71,8 +72,9 @@ def triangle(grid: pd.DataFrame) -> go.Figure:
     known = later.to_numpy(dtype="float64")
     figure = go.Figure()
     figure.add_heatmap(
-        z=known, x=[_later(n) for n in range(later.shape[1])], y=labels, colorscale=SCALE, zmin=0, zmax=1, xgap=2, ygap=2, showscale=False,
-        text=[["" if pd.isna(value) else f"{value:.0%}" for value in row] for row in known], texttemplate="%{text}",
+        z=known, x=[_later(n) for n in range(later.shape[1])], y=labels, colorscale=OPAQUE, zmin=0, zmax=1, xgap=2, ygap=2, showscale=False,
+        text=[["" if pd.isna(value) or not weeks else f"{value * 100:.0f}" for weeks, value in enumerate(row)] for row in known],
+        texttemplate="%{text}", textfont={"size": 11},
         hovertemplate="began %{y}: %{z:.1%} came %{x}<extra></extra>", hoverongaps=False,
     )  # fmt: skip
     figure.update_xaxes(side="top", type="category", showgrid=False)
@@ -81,7 +83,7 @@ def triangle(grid: pd.DataFrame) -> go.Figure:
 
 
 def _later(weeks: int) -> str:
-    return "first week" if not weeks else f"+{weeks}"
+    return "first" if not weeks else f"+{weeks}"
 
 
 def _name(weekday: str) -> str:

@@ -55,6 +55,7 @@ def table(sessions: Sequence[Session], alt: str) -> None:
             "Session": [address(session.source, session.key) for session in sessions],
             "Started": instants.column([session.started_at for session in sessions]),
             "Duration": [formats.number(session.duration_s, "s") for session in sessions],
+            "Odd": [", ".join(session.odd(zone)) for session in sessions],
             "Learner": [learner(session.user_key) for session in sessions],
             "Module": [session.module for session in sessions],
             "Subject": [session.subject or formats.UNKNOWN for session in sessions],
@@ -63,14 +64,13 @@ def table(sessions: Sequence[Session], alt: str) -> None:
             "Operations": [session.operations for session in sessions],
             "Rating": pd.array([session.rating for session in sessions], dtype="Float64"),
             "Topics": [", ".join(session.topics or []) for session in sessions],
-            "Odd": [", ".join(session.odd(zone)) for session in sessions],
         }
     )
     config = {
         "Session": st.column_config.LinkColumn("Session", display_text=r"id=([^&]*)", help="Opens the session in a tab of its own."),
         "Started": instants.shown("Started"),
         "Learner": st.column_config.LinkColumn("Learner", display_text=r"learner=([^&]*)", help="Opens the learner's progress."),
-        "Rating": st.column_config.NumberColumn("Rating", format="%.1f", help="1 to 5: as told, or the mean of its feedback."),
+        "Rating": st.column_config.NumberColumn("Rating", width=90, format="%.1f", help="1 to 5: as told, or the mean of its feedback."),
     }
     st.dataframe(frame, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, alt=alt)
 

@@ -35,7 +35,7 @@ def topics(frame: pd.DataFrame) -> None:
         {
             "Topic": row.topic,
             "Sessions": int(row.sessions_started),
-            "Before": None if formats.is_unknown(row.sessions_started_previous) else int(row.sessions_started_previous),
+            "Before": int(row.sessions_started_previous),
             "Change": formats.change(row.sessions_started, row.sessions_started_previous, "count") or "new",
             "Satisfaction": None if formats.is_unknown(row.session_rating) else float(row.session_rating),
         }
@@ -74,7 +74,11 @@ def returning(chosen: Selection) -> None:
     if grid.empty:
         st.info("Nobody who is known by a user key began in the last twelve weeks.", icon=":material/inbox:")
         return
-    cards.chart("Of those who came first in a week, who came again", rhythm.triangle(grid), "Retention by week of the first session")
+    cards.chart(
+        "Of those who first came in a week, how many % came again, weeks later",
+        rhythm.triangle(grid),
+        "Retention by week of the first session",
+    )
     cards.chart("Users a week", _new_and_old(found.frame, since), "Stacked bars: users a week, new and returning")
     st.caption(
         f"Weeks begin on Monday; this week is not over. Users first seen in the last {rhythm.MOST_WEEKS} weeks."

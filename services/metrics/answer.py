@@ -22,6 +22,7 @@ from services.metrics.table import Column, Table, join
 MOST_ROWS = 200_000
 Compare = bool | Literal["day", "week"]
 EARLIER = {"day": 1, "week": 7}
+IN_BOTH = "(in both)"  # no dimension or measure is called so
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def query(
         if compare:
             earlier = period.previous() if compare is True else period.days_before(EARLIER[compare])
             before, _, _ = _measure(connection, chosen, Split(earlier, by, filters))
-            frame = _beside(frame, before, list(by), [m.name for m in chosen], (period, earlier))
+            frame = _beside(frame, before, list(by), chosen, (period, earlier))
     return Answer(frame, now, complete, priced_share, period.zone.key, tuple(dict.fromkeys(notes + more)))
 
 
@@ -193,13 +194,28 @@ def _value(measure: Measure, sums: Table) -> object:
     return pd.array([0 if empty else v for v, empty in zip(value, nothing, strict=True)], dtype="Int64")
 
 
-def _beside(frame: pd.DataFrame, before: pd.DataFrame, by: list[str], measures: list[str], periods: tuple[Period, Period]) -> pd.DataFrame:
-    """Previous values as measure_previous: on the same dimensions and, with an interval, on the bucket in the same place."""
+def _beside(
+    frame: pd.DataFrame, before: pd.DataFrame, by: list[str], measures: Sequence[Measure], periods: tuple[Period, Period]
+) -> pd.DataFrame:
+    """Previous values as measure_previous: on the same dimensions and, with an interval, on the bucket in the same place.
+
+    A group that was not there then had nothing: 0 where that is known. A bucket that the earlier period does not have is unknown.
+    """
     period, earlier = periods
-    then = before.rename(columns={measure: f"{measure}_previous" for measure in measures})
-    if period.interval:
-        places = {bucket: place for place, bucket in enumerate(earlier.buckets())}
-        here = {bucket: place for place, bucket in enumerate(period.buckets())}
-        then = then.assign(place=then["bucket"].map(places)).drop(columns="bucket")
-        return frame.assign(place=frame["bucket"].map(here)).merge(then, on=["place", *by], how="left").drop(columns="place")
-    return frame.merge(then, on=by, how="left") if by else pd.concat([frame, then], axis=1)
+    then = before.rename(columns={measure.name: f"{measure.name}_previous" for measure in measures})
+    if not period.interval:
+        beside = frame.merge(then, on=by, how="left", indicator=IN_BOTH) if by else pd.concat([frame, then], axis=1)
+        return _nothing_before(beside, measures, pd.Series(True, index=beside.index)) if by else beside
+    places = {bucket: place for place, bucket in enumerate(earlier.buckets())}
+    here = {bucket: place for place, bucket in enumerate(period.buckets())}
+    then = then.assign(place=then["bucket"].map(places)).drop(columns="bucket")
+    beside = frame.assign(place=frame["bucket"].map(here)).merge(then, on=["place", *by], how="left", indicator=IN_BOTH)
+    return _nothing_before(beside, measures, beside["place"] < len(places)).drop(columns="place")
+
+
+def _nothing_before(beside: pd.DataFrame, measures: Sequence[Measure], there: pd.Series) -> pd.DataFrame:
+    absent = there & (beside[IN_BOTH] == "left_only")
+    for measure in measures:
+        if measure.empty is not None and absent.any():
+            beside.loc[absent, f"{measure.name}_previous"] = Decimal(0) if measure.unit == "usd" else 0
+    return beside.drop(columns=IN_BOTH)
