@@ -17,7 +17,7 @@ LIST = "../pages/sessions.py"
 THUMBS = {1: "▲ up", -1: "▼ down", None: ""}
 COLOURS = {"answered": charts.COLOURS[0], "from a cache": charts.COLOURS[2], "failed": charts.COLOURS[5]}
 SIGNS = {"answered": "✓", "from a cache": "↺", "failed": "▲"}
-SHORTEST_S = 0.2  # drawn for an operation whose duration nobody told, so that it can be seen
+SHORTEST = 0.004  # of the whole width: what is shorter, or told no duration, can still be seen
 
 
 def show() -> None:
@@ -64,9 +64,8 @@ def _facts(session: Session) -> None:
     st.dataframe(pd.DataFrame([facts]), hide_index=True, alt="What is known of the session")
     odd = [words for words in session.odd(settings().zone) if words != "without topics"]
     if odd:
-        st.warning(
-            f"Odd: {', '.join(odd)}. It counts on the day of its start; without a usable end it has no duration.", icon=":material/info:"
-        )
+        ends = "" if session.duration_s is not None else " Without a usable end it has no duration."
+        st.warning(f"Odd: {', '.join(odd)}. It counts on the day of its start.{ends}", icon=":material/info:")
     if session.user_key:
         st.markdown(f"[This learner's progress]({session_list.learner(session.user_key)})")
 
@@ -87,6 +86,7 @@ def _course(session: Session, steps: list[Step], *, more: bool) -> None:
 def _figure(steps: list[Step]) -> go.Figure:
     """One bar an operation, the first on top, seconds from the start."""
     begin = steps[0].started_at
+    shortest_s = max((steps[-1].started_at - begin).total_seconds() * SHORTEST, 0.05)
     figure = go.Figure()
     for outcome, colour in COLOURS.items():
         mine = [(place, step) for place, step in enumerate(steps) if _outcome(step) == outcome]
@@ -94,7 +94,7 @@ def _figure(steps: list[Step]) -> go.Figure:
             figure.add_bar(
                 orientation="h", name=f"{SIGNS[outcome]} {outcome}", marker_color=colour, y=[place for place, _ in mine],
                 base=[(step.started_at - begin).total_seconds() for _, step in mine],
-                x=[max((step.latency_ms or 0) / 1_000, SHORTEST_S) for _, step in mine],
+                x=[max((step.latency_ms or 0) / 1_000, shortest_s) for _, step in mine],
                 customdata=[[step.operation, step.model, _latency(step), step.error_type or ""] for _, step in mine],
                 hovertemplate="%{customdata[0]} by %{customdata[1]}: %{customdata[2]} %{customdata[3]}<extra></extra>",
             )  # fmt: skip

@@ -118,8 +118,9 @@ def learner(opens: str = "learner") -> None:
 def _weekly(weeks: pd.DataFrame, what: str, kind: str) -> go.Figure:
     figure = go.Figure()
     add = figure.add_bar if kind == "bar" else figure.add_scatter
-    add(x=weeks["week"], y=weeks[what], hovertemplate=f"week of %{{x|%d %b}}: %{{y:,.0f}} {what}<extra></extra>")
-    figure.update_yaxes(rangemode="tozero")
+    add(x=[f"{week:%d %b %Y}" for week in weeks["week"]], y=weeks[what], hovertemplate=f"week of %{{x}}: %{{y:,.0f}} {what}<extra></extra>")
+    figure.update_xaxes(type="category", nticks=8)
+    figure.update_yaxes(rangemode="tozero", tickformat=",d", nticks=4)
     return figure.update_layout(height=240, margin={"l": 8, "r": 8, "t": 8, "b": 8}, colorway=charts.COLOURS)
 
 

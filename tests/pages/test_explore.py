@@ -10,7 +10,6 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
-import httpx
 import pandas as pd
 import pyarrow.parquet
 import pytest
@@ -59,7 +58,7 @@ def traffic(empty: Any) -> Iterator[None]:  # noqa: ANN401 - a callable of the s
 
 
 @pytest.fixture(scope="module")
-def api(traffic: None) -> Iterator[httpx.Client]:
+def api(traffic: None) -> Iterator[TestClient]:
     """The console's doors with a key that reads metrics."""
     with transaction() as connection:
         key = keys.create(connection, "reader", ["metrics"], source="reader")
@@ -75,7 +74,7 @@ def analyst(traffic: None) -> str:
 
 def plain(value: object) -> object:
     """A value as all of the ways out may write it: unknown is None, numbers are floats."""
-    if value is None or value is pd.NaT or (not isinstance(value, str) and pd.isna(value)):  # type: ignore[call-overload]
+    if value is None or value is pd.NaT or (not isinstance(value, str) and pd.isna(value)):
         return None
     if isinstance(value, pd.Timestamp):
         return value.tz_convert("UTC").isoformat()
@@ -100,7 +99,7 @@ def _cell(value: str, unit: str) -> object:
 
 
 @pytest.mark.parametrize("interval", [None, "day"])
-def test_it_says_the_same_in_files_and_over_http_for_every_measure_and_dimension(api: httpx.Client, interval: str | None) -> None:
+def test_it_says_the_same_in_files_and_over_http_for_every_measure_and_dimension(api: TestClient, interval: str | None) -> None:
     start, end = (utc_now() - timedelta(days=9)).date(), (utc_now() + timedelta(days=1)).date()
     asked = 0
     for measure, by in EVERY[:: 1 if interval is None else 7]:
@@ -160,7 +159,7 @@ def day(told: str) -> Any:  # noqa: ANN401 - a date
     return pd.Timestamp(told).date()
 
 
-def test_it_asks_by_two_dimensions_with_filter_interval_and_comparison(analyst: str, api: httpx.Client) -> None:
+def test_it_asks_by_two_dimensions_with_filter_interval_and_comparison(analyst: str, api: TestClient) -> None:
     address = {"measure": "Cost", "by": "Model", "then": "Module", "interval": "Week", "compare": "true", "module": "chat", "range": "30d"}
     app = opened("explore", analyst, **address)
     assert not app.exception
@@ -214,7 +213,7 @@ def test_it_falls_back_where_an_address_makes_no_sense(analyst: str, address: di
     assert list(app.dataframe[0].value.columns) == ["bucket", "operations"]
 
 
-def test_it_writes_no_cell_that_a_spreadsheet_would_run(api: httpx.Client) -> None:
+def test_it_writes_no_cell_that_a_spreadsheet_would_run(api: TestClient) -> None:
     start, end = (utc_now() - timedelta(days=30)).date(), (utc_now() + timedelta(days=1)).date()
     query = {"measures": "operations", "by": "module", "start": f"{start}", "end": f"{end}", "format": "csv"}
     rows = list(csv.reader(io.StringIO(api.get("/api/metrics/export", params=query).text)))
@@ -222,7 +221,7 @@ def test_it_writes_no_cell_that_a_spreadsheet_would_run(api: httpx.Client) -> No
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
 
 
-def test_it_keeps_money_exact(api: httpx.Client) -> None:
+def test_it_keeps_money_exact(api: TestClient) -> None:
     start, end = (utc_now() - timedelta(days=30)).date(), (utc_now() + timedelta(days=1)).date()
     exact = metrics.query(["cost"], start=start, end=end).frame["cost"].iloc[0]
     query = {"measures": "cost", "start": f"{start}", "end": f"{end}"}
@@ -255,7 +254,7 @@ def test_it_gives_files_to_analysts_only_and_remembers_who_took_them(traffic: No
 @pytest.mark.parametrize(
     ("query", "says"), [("format=xlsx", "choose one of csv, parquet"), ("", "Unknown format"), ("format=csv&format=csv", "given once")]
 )
-def test_it_names_what_no_file_can_be_made_of(api: httpx.Client, query: str, says: str) -> None:
+def test_it_names_what_no_file_can_be_made_of(api: TestClient, query: str, says: str) -> None:
     answer = api.get(f"/api/metrics/export?measures=operations&start=2026-01-01&end=2026-01-02&{query}")
     assert (answer.status_code, says in answer.json()["error"]["message"]) == (400, True), answer.text
 
@@ -282,7 +281,7 @@ def test_it_saves_renames_shares_and_deletes_a_view(analyst: str) -> None:
     assert actions == ["view.save", "view.share", "view.share", "view.rename", "view.delete"]
 
 
-def test_it_says_the_same_of_hours_and_of_days(api: httpx.Client) -> None:
+def test_it_says_the_same_of_hours_and_of_days(api: TestClient) -> None:
     start, end = utc_now() - timedelta(hours=20), utc_now()
     query = {"measures": "operations", "start": start.isoformat(), "end": end.isoformat(), "interval": "hour", "format": "csv"}
     _, *rows = csv.reader(io.StringIO(api.get("/api/metrics/export", params=query).text))

@@ -22,7 +22,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def records() -> list[dict[str, Any]]:
     """A hundred and thirty sessions, some at the same instant, of two sources."""
-    made = [
+    made: list[dict[str, Any]] = [
         {"id": f"s%{n}", "started_at": (START + (n // 3) * MINUTE).isoformat(), "user_id": f"u{n % 6}", "module": ["tutor", "chat"][n % 2]}
         | ({"ended_at": (START + (n // 3 + 5) * MINUTE).isoformat()} if n % 4 else {})
         | {"topics": [f"t{n % 9}"] if n % 5 else [], "rating": 1 + n % 5, "subject": "maths" if n % 3 else None, "cohort": f"c{n % 2}"}
