@@ -30,6 +30,8 @@ page = st.navigation(
         st.Page(PAGES / "cost.py", title="Cost", icon=":material/payments:"),
         st.Page(PAGES / "performance.py", title="Performance", icon=":material/speed:"),
         st.Page(PAGES / "sessions.py", title="Sessions", icon=":material/forum:"),
+        st.Page(PAGES / "session.py", title="Session", icon=":material/chat:", visibility="hidden"),
+        st.Page(PAGES / "explore.py", title="Explore", icon=":material/query_stats:"),
         st.Page(PAGES / "jobs.py", title="Jobs", icon=":material/work_history:"),
         st.Page(PAGES / "job.py", title="Job", icon=":material/work:", visibility="hidden"),
         st.Page(PAGES / "records.py", title="Records", icon=":material/folder_open:"),
