@@ -38,6 +38,9 @@ KINDS = {
         ),
         Kind("workers.analyses:analyse", "default", 600),
     ),
+    "sitewide.summaries": Kind("workers.sitewide:summarise", "default", 3600),
+    "sitewide.factoids": Kind("workers.sitewide:factoids", "default", 3600),
+    "sitewide.revalidate": Kind("workers.sitewide:revalidate", "default", 3600),
     "sample.generate": Kind("workers.sample:generate", "default", 3600),
     "housekeeping": Kind("workers.housekeeping:tidy", "default", 600),
 }  # fmt: skip
