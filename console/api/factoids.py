@@ -28,8 +28,8 @@ class SourceView(BaseModel):
 
 
 class FactoidView(BaseModel):
-    """One sentence. `by` is whose words they are: model, template, replaced (the template's, for the model's were no fact) or waiting (for a
-    model to be asked); null of a curated one, which has no field, year or sources."""
+    """One sentence. `by` is whose words they are: model, template, replaced (the template's, for the model's were no fact) or waiting (for
+    a model to be asked); null of a curated one, which has no field, year or sources."""
 
     text: str
     kind: str

@@ -117,9 +117,7 @@ def _dry_run(*, force: bool, limit: int | None) -> int:
         print(f"{waiting:,} fields of a year are summarised first; that may change the decision.")
     if to_word:
         characters = wording.prompt_characters(to_word)
-        print(
-            f"{len(to_word)} factoids would be worded in one call with a prompt of {characters:,} characters (about {characters // 4:,} tokens)."
-        )
+        print(f"{len(to_word)} factoids would be worded in one call with a prompt of {characters:,} characters.")
     return 0
 
 

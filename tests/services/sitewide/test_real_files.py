@@ -40,7 +40,7 @@ def figures() -> pd.DataFrame:
             "source": "revenue-outturn", "slug": revenue["field"].map({name: plan.slug_of(name) for name in revenue["field"].unique()}),
             "year": revenue["financial_year"].map(year_of), "code": revenue["ecode"], "name": revenue["council"],
             "type": revenue["council_type"], "nation": revenue["nation"],
-            "region": revenue["region"].map({short: plan.values["region"][short.casefold()] for short in revenue["region"].unique() if short}),
+            "region": revenue["region"].map({short.upper(): name for short, name in plan.values["region"].items()}),
             "value": revenue["value_gbp_thousands"].map(lambda cell: Decimal(cell) * 1000),
         }
     )  # fmt: skip
