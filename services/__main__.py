@@ -11,6 +11,7 @@ from services.pricing import cli as pricing
 from services.records import cli as records
 from services.rollups import cli as rollups
 from services.schedules import cli as schedules
+from services.sitewide import cli as sitewide
 from services.telemetry import cli as telemetry
 from services.telemetry.importers import cli as importers
 
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an expected failure is one sentence on stderr and exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m services", description="Binnacle from the command line.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for noun in (accounts, importers, records, rollups, pricing, telemetry, schedules, database):
+    for noun in (accounts, importers, records, rollups, pricing, telemetry, schedules, sitewide, database):
         noun.register(commands)
     args = parser.parse_args(arguments)
     try:

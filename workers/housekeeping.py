@@ -5,6 +5,7 @@ from services.ai import cache, turns
 from services.db import transaction
 from services.jobs import counters, feed, standing
 from services.schedules import decisions
+from services.sitewide import runs
 from services.telemetry import retention
 from workers.running import Running
 
@@ -21,6 +22,7 @@ def tidy(job: Running) -> dict[str, object] | None:
             "job_minutes": counters.fold(connection),
             "answers": cache.forget_old(connection),
             "turns": turns.forget_old(connection),
+            "factoid_runs": runs.forget_old(connection),
         }
         job.finish(connection, done | retention.tidy(connection))
     return None

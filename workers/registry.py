@@ -42,6 +42,9 @@ KINDS = {
     ),
     "costs.find": Kind("workers.findings:costs", "default", 1800),
     "incidents.find": Kind("workers.findings:incidents", "default", 300),
+    "sitewide.summaries": Kind("workers.sitewide:summarise", "default", 3600),
+    "sitewide.factoids": Kind("workers.sitewide:factoids", "default", 3600),
+    "sitewide.revalidate": Kind("workers.sitewide:revalidate", "default", 3600),
     "sample.generate": Kind("workers.sample:generate", "default", 3600),
     "housekeeping": Kind("workers.housekeeping:tidy", "default", 600),
 }  # fmt: skip

@@ -2,16 +2,24 @@
 
 import codecs
 from io import BufferedReader
+from typing import Protocol
 
 from services.errors import BadInput
-from services.records.maps import Map, Misread
+from services.records.maps import Misread
 from services.telemetry.importers.texts import blocks
 
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 FALLBACK = "cp1252"
 
 
-def detect(file: BufferedReader, plan: Map) -> str:
+class Encoded(Protocol):
+    """What a map says about the encoding of a file."""
+
+    @property
+    def encoding(self) -> str: ...
+
+
+def detect(file: BufferedReader, plan: Encoded) -> str:
     """The map's encoding; where it leaves that open UTF-16 by its mark, UTF-8 if the whole file is, else cp1252. The file is rewound."""
     if plan.encoding != "auto":
         return plan.encoding

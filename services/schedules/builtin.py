@@ -12,15 +12,21 @@ from services.schedules.slots import Timing
 from services.settings import settings
 
 ACTOR = "system"
+FACTOID_SLOTS = (time(6, 0), time(10, 30), time(14, 0), time(18, 30))
+FACTOIDS_WARMED = (time(5, 50), time(10, 20), time(13, 50), time(18, 20))
 
 
 def plans() -> dict[str, Plan]:
-    """By name: the hourly broom and statistics of sessions, the nightly comparison of the last two days with the stored operations, and
-    what looks for findings."""
+    """By name: the hourly broom and statistics of sessions, the nightly comparison of the last two days with the stored operations,
+    summaries of councils' figures where they changed, the four slots of factoids with a look at them shortly before each, and what looks
+    for findings."""
     zone = settings().reporting_zone
     return {
         "housekeeping": Plan("housekeeping", Timing(zone, every_s=3600)),
         "session-statistics": Plan("sessions.statistics", Timing(zone, every_s=3600)),
+        "sitewide-summaries": Plan("sitewide.summaries", Timing(zone, every_s=1800)),
+        "sitewide-warm": Plan("sitewide.revalidate", Timing(zone, FACTOIDS_WARMED), catch_up_s=900),
+        "sitewide-factoids": Plan("sitewide.factoids", Timing(zone, FACTOID_SLOTS), catch_up_s=3 * 3600),
         "verify": Plan("rollups.verify", Timing(zone, (time(3, 15),)), catch_up_s=12 * 3600),
         "costs": Plan("costs.find", Timing(zone, every_s=3600)),
         "incidents": Plan("incidents.find", Timing(zone, every_s=900)),
