@@ -82,12 +82,13 @@ def _chosen(measures: Sequence[str], by: Sequence[str], where: Mapping[str, Sequ
     chosen = [MEASURES[name] for name in dict.fromkeys(measures)]
     for measure in chosen:
         for name in (*by, *where):
-            if not _splits(name, measure):
+            if not splits(name, measure):
                 raise BadInput(f"'{measure.name}' cannot be split or filtered by {DIMENSIONS[name].label.lower()}.")
     return chosen
 
 
-def _splits(dimension: str, measure: Measure) -> bool:
+def splits(dimension: str, measure: Measure) -> bool:
+    """Whether the catalogue can split, and filter, the measure by the dimension."""
     if dimension == "error_type":
         return measure.name == "errors"
     if measure.name == "session_users":
