@@ -38,6 +38,7 @@ KINDS = {
         ),
         Kind("workers.analyses:analyse", "default", 600),
     ),
+    "ask.statistics": Kind("workers.ask:refresh", "default", 300),
     "sample.generate": Kind("workers.sample:generate", "default", 3600),
     "housekeeping": Kind("workers.housekeeping:tidy", "default", 600),
 }  # fmt: skip

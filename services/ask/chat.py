@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from services.accounts.accounts import ROLES
 from services.ask import conversation, faq, figures, statistics, suggest, templates, vocabulary, wording
@@ -73,7 +73,9 @@ def ask(message: str, asker: Asker, conversation_id: str | None = None) -> Reply
         version = None if known else vocabulary.version(connection)
         zone = zone_of(connection)
     if known:
-        data = {"columns": [], "rows": [], "chart": None, "link": None, "as_of": _instant(computed_at)} if known.needs else None
+        data: Mapping[str, Any] | None = (
+            {"columns": [], "rows": [], "chart": None, "link": None, "as_of": _instant(computed_at)} if known.needs else None
+        )
         made = _Made(Reply(known.filled(told), "faq", known.name, data, suggest.START[: suggest.MOST]))
     else:
         calendar = Calendar(today(zone), settings().school_year_month)
@@ -150,9 +152,9 @@ def _rows(frame: Frame, found: Figures) -> list[tuple[Cell, ...]]:
     """With the share itself as a last column where a share was asked."""
     if frame.shape != "share":
         return found.rows
-    if not frame.by:
+    if frame.part:
         return [(*row, wording.share_of(row[-2], row[-1])) for row in found.rows]
-    whole = sum(float(row[-1] or 0) for row in found.rows)  # type: ignore[arg-type]
+    whole = sum(figures.amount(row[-1]) for row in found.rows)
     return [(*row, wording.share_of(row[-1], whole)) for row in found.rows]
 
 
@@ -176,8 +178,7 @@ def link(frame: Frame, subject: Subject) -> str | None:
         return f"/{subject.page}?{urlencode(told)}" if told else f"/{subject.page}"
     page, _, query = subject.page.partition("?")
     words = [value for name in ("municipality", "province", "region", "department") for value in frame.values(name)]
-    told = [tuple(query.split("="))] if query else []  # type: ignore[list-item]
-    told += [("q", words[0])] if words and page == "records" else []
+    told = parse_qsl(query) + ([("q", words[0])] if words and page == "records" else [])
     return f"/{page}?{urlencode(told)}" if told else f"/{page}"
 
 

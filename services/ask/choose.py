@@ -49,6 +49,11 @@ def candidates(spans: Sequence[Span], lexicon: Lexicon, context: str | None) -> 
     return [choice for choice in choices if choice.subject.name == context]
 
 
+def usable_by(spans: Sequence[Span], lexicon: Lexicon) -> list[Subject]:
+    """The subjects with a noun that can use every phrase, though none of them names one."""
+    return [subject for subject in lexicon.subjects.values() if subject.nouns and _try(spans, subject)]
+
+
 def _try(spans: Sequence[Span], subject: Subject) -> Choice | None:
     head = _head(spans, subject)
     meant: list[Meant] = []
@@ -119,9 +124,9 @@ def _names_neighbour(spans: Sequence[Span], place: int, names: set[str], subject
     if _grouped(spans, place):
         return False
     for near in (place + 1, place + 2, place - 1):
-        if 0 <= near < len(spans) and (near != place + 2 or spans[place + 1].text == "of"):
-            if any(atom.kind == "value" and atom.name in names for atom in spans[near].of(subject)):
-                return True
+        beside = 0 <= near < len(spans) and (near != place + 2 or spans[place + 1].text == "of")
+        if beside and any(atom.kind == "value" and atom.name in names for atom in spans[near].of(subject)):
+            return True
     return False
 
 

@@ -55,10 +55,13 @@ class _Compiler:
             picked = [*keys, f"{_only(value, part)} as value", f"{value} as whole"]
         elif self._frame.earlier:
             days, earlier = self._days(self._frame.period, "p"), self._days(self._frame.earlier, "e")
-            where = self._conditions(self._filters()) + [f"(({_all(days)}) or ({_all(earlier)}))"]
+            where = [*self._conditions(self._filters()), f"(({_all(days)}) or ({_all(earlier)}))"]
             picked = [*keys, f"{_only(value, days)} as value", f"{_only(value, earlier)} as earlier"]
         grouping = " group by " + ", ".join(str(place + 1) for place in range(len(keys))) if keys else ""
-        return Statement(f"select {', '.join(picked)} from {self._subject.table}{_having(where)}{grouping}{self._order(len(keys))}", self._values)
+        return Statement(
+            f"select {', '.join(picked)} from {self._subject.table}{_having(where)}{grouping}{self._order(len(keys))}",  # noqa: S608
+            self._values,
+        )
 
     def listing(self) -> Statement:
         columns = ", ".join(f"{expression} as c{place}" for place, (_, expression) in enumerate(self._subject.listing))

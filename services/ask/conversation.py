@@ -69,9 +69,17 @@ def check_rate(connection: Connection, actor: str) -> None:
 
 
 def keep(
-    connection: Connection, conversation: Conversation, actor: str, message: str, source: str, reply: Mapping[str, Any], *,
-    frame: Frame | None, blocked: Sequence[str], response_ms: float,
-) -> int:  # fmt: skip
+    connection: Connection,
+    conversation: Conversation,
+    actor: str,
+    message: str,
+    source: str,
+    reply: Mapping[str, Any],
+    *,
+    frame: Frame | None,
+    blocked: Sequence[str],
+    response_ms: float,
+) -> int:
     """Note a turn and what it was about; its id. A lost note costs nobody anything, so nobody waits for the disk."""
     connection.execute(text("set local synchronous_commit = off"))
     connection.execute(
@@ -87,10 +95,15 @@ def keep(
             " values (:id, :actor, :message, :source, cast(:reply as jsonb), :blocked, :response_ms) returning id"
         ),
         {
-            "id": conversation.id, "actor": actor, "message": message, "source": source, "reply": json.dumps(reply), "blocked": list(blocked),
+            "id": conversation.id,
+            "actor": actor,
+            "message": message,
+            "source": source,
+            "reply": json.dumps(reply),
+            "blocked": list(blocked),
             "response_ms": response_ms,
         },
-    ).scalar_one()  # fmt: skip
+    ).scalar_one()
     return made
 
 

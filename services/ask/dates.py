@@ -1,4 +1,7 @@
-"""The grammar of ranges of days, cut out of a question before its words are looked at. Months and weekdays count only where a date can stand."""
+"""The grammar of ranges of days, cut out of a question before its words are looked at.
+
+The name of a month counts only where a date can stand: "may" and "march" are words, too.
+"""
 
 import re
 from collections.abc import Callable
@@ -18,7 +21,7 @@ MONTHS = {
 }  # fmt: skip
 NUMBERS = {
     word: place
-    for place, word in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), 1)
+    for place, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), 1)
 } | {"a": 1, "fifteen": 15, "twenty": 20, "thirty": 30, "sixty": 60, "ninety": 90}  # fmt: skip
 ORDINALS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "last": 4}
 _MONTH = "(?:" + "|".join(sorted(MONTHS, key=len, reverse=True)) + ")"
@@ -28,7 +31,10 @@ _DAY = (
     rf"(?:\d{{4}}-\d\d?-\d\d?|\d{{1,2}}(?:st|nd|rd|th)? (?:of )?{_MONTH}(?:,? {_YEAR})?|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?(?:,? {_YEAR})?)"
 )
 # What can stand on either side of "since", "between … and …".
-_POINT = rf"(?:{_DAY}|{_MONTH}(?: of)?(?: {_YEAR})?|q[1-4](?: {_YEAR})?|{_YEAR}|yesterday|today|last (?:week|month|quarter|year)|(?:start|beginning) of (?:the |this )?(?:week|month|quarter|year))"
+_POINT = (
+    rf"(?:{_DAY}|{_MONTH}(?: of)?(?: {_YEAR})?|q[1-4](?: {_YEAR})?|{_YEAR}|yesterday|today|last (?:week|month|quarter|year)"
+    r"|(?:start|beginning) of (?:the |this )?(?:week|month|quarter|year))"
+)
 _UNIT = "(day|week|month|quarter|year)s?"
 
 
@@ -150,6 +156,11 @@ def _until(match: re.Match[str], calendar: Calendar) -> Period:
     return period(None, _point(match[1], calendar).end)
 
 
+def _to_date(match: re.Match[str], calendar: Calendar) -> Period:
+    unit = {"ytd": "year", "mtd": "month", "qtd": "quarter"}.get(match[0]) or match[1] or match[0].split()[-1]
+    return period(whole(unit, calendar.today)[0], calendar.today + timedelta(days=1))
+
+
 def _one_day(match: re.Match[str], calendar: Calendar) -> Period:
     return _point(match[1], calendar)
 
@@ -167,7 +178,7 @@ RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Calendar], Period]]
         (rf"after ({_POINT})", _after),
         (rf"before ({_POINT})", _before),
         (rf"(?:until|till|up to) ({_POINT})", _until),
-        (r"(year|month|quarter|week) to date|ytd|mtd|qtd|so far this (?:year|month|quarter|week)", lambda m, c: _so_far(m, c)),
+        (r"(year|month|quarter|week) to date|ytd|mtd|qtd|so far this (?:year|month|quarter|week)", _to_date),
         (r"(this|the current|current|last|previous) school year", lambda m, c: school_year(c, int(m[1] in ("last", "previous")))),
         (rf"(?:in |during |over |within |for )?(?:the )?(?:last|past|previous) ({_N}) {_UNIT}", _last_n),
         (r"(?:in |during |for |over )?(?:the )?(last|past|previous|this|current|next|coming) (week|month|quarter|year)", _relative),
@@ -201,11 +212,6 @@ def cut(text: str, calendar: Calendar) -> tuple[str, list[Period]]:
             # The same length keeps the places of the others.
             rest = rest[: match.start()] + "\x01" + "\x02" * (match.end() - match.start() - 1) + rest[match.end() :]
     return rest.replace("\x02", ""), [found[place][1] for place in sorted(found)]
-
-
-def _so_far(match: re.Match[str], calendar: Calendar) -> Period:
-    unit = {"ytd": "year", "mtd": "month", "qtd": "quarter"}.get(match[0]) or match[1] or match[0].split()[-1]
-    return period(whole(unit, calendar.today)[0], calendar.today + timedelta(days=1))
 
 
 def _number(told: str) -> int:

@@ -58,8 +58,9 @@ def of_metrics(frame: Frame) -> Figures:
         table = table.merge(before, on=dimensions, how="outer") if dimensions else table.assign(earlier=before["earlier"])
     if frame.part:
         rest = {name: values for name, values in where.items() if name not in frame.part}
-        every = metrics.query([frame.measure], start=period.start, end=period.end, where=rest)
-        table = table.assign(whole=every.frame[frame.measure])
+        every = metrics.query([frame.measure], start=period.start, end=period.end, by=dimensions, where=rest).frame
+        every = every.rename(columns={frame.measure: "whole"})
+        table = table.merge(every, on=dimensions, how="right") if dimensions else table.assign(whole=every["whole"])
     columns = [*("bucket" if name.startswith(GRAIN) else name for name in frame.by), frame.measure]
     columns += [name for name in ("earlier", "whole") if name in table.columns]
     rows = [tuple(_cell(value) for value in row) for row in table[columns].itertuples(index=False)]
@@ -71,7 +72,12 @@ def of_metrics(frame: Frame) -> Figures:
 
 def _rank(value: Cell, up: bool) -> tuple[bool, float]:
     """Unknown comes last either way."""
-    return (value is None, 0.0 if value is None else float(value) * (1 if up else -1))  # type: ignore[arg-type]
+    return (value is None, amount(value) * (1 if up else -1))
+
+
+def amount(value: Cell) -> float:
+    """A value as a float, for ranking and shares; nothing where it is unknown."""
+    return 0.0 if value is None else float(str(value))
 
 
 def _cell(value: object) -> Cell:
@@ -79,10 +85,9 @@ def _cell(value: object) -> Cell:
         return None
     if isinstance(value, pd.Timestamp):
         return value.date()
-    if isinstance(value, str | Decimal):
-        return value
-    number = float(value)  # type: ignore[arg-type]
-    return int(number) if number.is_integer() and not isinstance(value, float) else number
+    if isinstance(value, str | Decimal | float):
+        return float(value) if isinstance(value, float) else value
+    return int(str(value))
 
 
 def _without_gaps(rows: list[tuple[Cell, ...]], frame: Frame, subject: Subject) -> list[tuple[Cell, ...]]:

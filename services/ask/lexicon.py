@@ -1,6 +1,6 @@
 """Every phrase that means something, and what it may mean: from the model, from the data, and from the synonyms of an admin."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -40,7 +40,10 @@ FILLER = (
     "distribution of,located,found,come,comes,coming,belong,belongs,belonging,lie,lies,live,happen,happened,made,using,used,use,whose,"
     "having,rated,sorted,ranked,ranking"
 )
-NUMBERS = {word: n for n, word in enumerate("one two three four five six seven eight nine ten".split(), 1)} | {"fifteen": 15, "twenty": 20}
+NUMBERS = {word: n for n, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)} | {
+    "fifteen": 15,
+    "twenty": 20,
+}
 MOST_NUMBER = 50
 
 
@@ -103,6 +106,9 @@ class Values:
     within: Mapping[str, tuple[str, ...]]
 
 
+Add = Callable[[str, Atom], None]
+
+
 def build(subjects: Mapping[str, Subject], values: Values, hidden: frozenset[str] = frozenset()) -> Lexicon:
     """All phrases. Of `hidden` subjects the values are left out: who may not ask about them shall not learn which there are."""
     made: dict[Phrase, dict[Atom, None]] = {}
@@ -129,7 +135,7 @@ def build(subjects: Mapping[str, Subject], values: Values, hidden: frozenset[str
     return Lexicon(subjects, {phrase: tuple(atoms) for phrase, atoms in made.items()}, values)
 
 
-def _add_subject(subject: Subject, add: "Add") -> None:
+def _add_subject(subject: Subject, add: Add) -> None:
     for noun in subject.nouns:
         for said in noun.said:
             add(said, Atom("noun", subject.name, where=noun.where))
@@ -145,7 +151,7 @@ def _add_subject(subject: Subject, add: "Add") -> None:
             add(said, Atom("when", subject.name, when.name))
 
 
-def _add_values(subject: Subject, dimension: Dimension, values: Values, add: "Add") -> None:
+def _add_values(subject: Subject, dimension: Dimension, values: Values, add: Add) -> None:
     told = dimension.values
     if told is None:
         told = {value: aliases(value) for value in values.seen.get((subject.name, dimension.name), ())}
@@ -193,9 +199,3 @@ def number(word: str) -> int | None:
     """A number that can say how many are wanted."""
     n = int(word) if word.isdigit() and len(word) < 3 else NUMBERS.get(word)
     return n if n is not None and 0 < n <= MOST_NUMBER else None
-
-
-class Add:
-    """The signature of what collects phrases."""
-
-    def __call__(self, said: str, atom: Atom) -> None: ...

@@ -10,16 +10,40 @@ from services.ask.tables import Row
 SEED = 20_261
 # Regions and provinces as the geographic code writes them; everything else is made up.
 PLACES = (
-    ("Region I (Ilocos Region)", "Ilocos Norte"), ("Region III (Central Luzon)", "Bulacan"), ("Region V (Bicol Region)", "Albay"),
-    ("Region X (Northern Mindanao)", "Bukidnon"), ("Region XII (SOCCSKSARGEN)", "South Cotabato"),
+    ("Region I (Ilocos Region)", "Ilocos Norte"),
+    ("Region III (Central Luzon)", "Bulacan"),
+    ("Region V (Bicol Region)", "Albay"),
+    ("Region X (Northern Mindanao)", "Bukidnon"),
+    ("Region XII (SOCCSKSARGEN)", "South Cotabato"),
     ("Bangsamoro Autonomous Region In Muslim Mindanao (BARMM)", "Lanao del Sur"),
-)  # fmt: skip
-VILLAGES = ("Upper Ridge", "Lower Ridge", "Riverside", "Old Market", "Lakeview", "Hillcrest", "East Field", "West Field", "Springwell", "Millbank")
+)
+VILLAGES = (
+    "Upper Ridge",
+    "Lower Ridge",
+    "Riverside",
+    "Old Market",
+    "Lakeview",
+    "Hillcrest",
+    "East Field",
+    "West Field",
+    "Springwell",
+    "Millbank",
+)
 LACKS = ("clinic", "classrooms", "piped water", "seedlings", "access road", "evacuation centre", "lighting", "day care")
 PARTNERS = (
-    "Harbour Trust", "Green Delta Network", "Northern State College", "Mindful Futures", "Bright Path Cooperative", "Coastal Aid Group",
-    "Highland Growers Union", "Civic Data Lab", "Open Roads Alliance", "River Basin Council", "Provincial Health Office", "Island Teachers Guild",
-)  # fmt: skip
+    "Harbour Trust",
+    "Green Delta Network",
+    "Northern State College",
+    "Mindful Futures",
+    "Bright Path Cooperative",
+    "Coastal Aid Group",
+    "Highland Growers Union",
+    "Civic Data Lab",
+    "Open Roads Alliance",
+    "River Basin Council",
+    "Provincial Health Office",
+    "Island Teachers Guild",
+)
 FIRST = ("Ana", "Ben", "Carla", "Dino", "Ella", "Felix", "Gina", "Hugo", "Iris", "Jonas", "Kara", "Leo")
 LAST = ("Abad", "Bautista", "Castillo", "Dizon", "Estrada", "Fajardo", "Galvez")
 UNITS = ("planning unit", "field unit", "data unit", "finance unit")
@@ -56,11 +80,15 @@ def _partners(chance: Random, days_ago: Ago) -> list[Row]:
     kinds = _values(coordination.PARTNERS.dimensions, "kind")
     return [
         {
-            "code": f"P-{n:03}", "name": name, "kind": chance.choice(kinds), "status": chance.choice(("active", "active", "active", "inactive", "prospective")),
-            "region": chance.choice(PLACES)[0], "since_on": days_ago(3_000, 400),
+            "code": f"P-{n:03}",
+            "name": name,
+            "kind": chance.choice(kinds),
+            "status": chance.choice(("active", "active", "active", "inactive", "prospective")),
+            "region": chance.choice(PLACES)[0],
+            "since_on": days_ago(3_000, 400),
         }
         for n, name in enumerate(PARTNERS, 1)
-    ]  # fmt: skip
+    ]
 
 
 def _need(n: int, chance: Random, today: date, days_ago: Ago) -> Row:
@@ -70,11 +98,19 @@ def _need(n: int, chance: Random, today: date, days_ago: Ago) -> Row:
     validated = min(assessed + timedelta(days=chance.randint(3, 90)), today) if status in ("validated", "addressed") else None
     village = chance.choice(VILLAGES)
     return {
-        "code": f"N-{n:04}", "title": f"{village} needs {chance.choice(LACKS)}", "community": village, "province": province, "region": region,
-        "sector": chance.choice(_values(needs.NEEDS.dimensions, "sector")), "priority": chance.choice(("critical", "high", "high", "medium", "medium", "low")),
-        "status": status, "households": chance.randint(12, 900) if chance.random() > 0.05 else None,
-        "cost": chance.randrange(50_000_00, 9_000_000_00, 500_00) if chance.random() > 0.1 else None, "assessed_on": assessed, "validated_on": validated,
-    }  # fmt: skip
+        "code": f"N-{n:04}",
+        "title": f"{village} needs {chance.choice(LACKS)}",
+        "community": village,
+        "province": province,
+        "region": region,
+        "sector": chance.choice(_values(needs.NEEDS.dimensions, "sector")),
+        "priority": chance.choice(("critical", "high", "high", "medium", "medium", "low")),
+        "status": status,
+        "households": chance.randint(12, 900) if chance.random() > 0.05 else None,
+        "cost": chance.randrange(50_000_00, 9_000_000_00, 500_00) if chance.random() > 0.1 else None,
+        "assessed_on": assessed,
+        "validated_on": validated,
+    }
 
 
 def _meeting(n: int, chance: Random, today: date, days_ago: Ago) -> Row:
@@ -82,20 +118,35 @@ def _meeting(n: int, chance: Random, today: date, days_ago: Ago) -> Row:
     status = "planned" if held > today else chance.choice(("held", "held", "held", "held", "cancelled", "postponed"))
     kind = chance.choice(_values(coordination.MEETINGS.dimensions, "kind"))
     return {
-        "code": f"M-{n:04}", "title": f"{kind.capitalize()} meeting {n}", "kind": kind, "status": status, "region": chance.choice(PLACES)[0],
-        "partner": chance.choice(PARTNERS), "attendees": chance.randint(3, 60) if status == "held" else None, "held_on": held,
-    }  # fmt: skip
+        "code": f"M-{n:04}",
+        "title": f"{kind.capitalize()} meeting {n}",
+        "kind": kind,
+        "status": status,
+        "region": chance.choice(PLACES)[0],
+        "partner": chance.choice(PARTNERS),
+        "attendees": chance.randint(3, 60) if status == "held" else None,
+        "held_on": held,
+    }
 
 
 def _activity(n: int, chance: Random, today: date, days_ago: Ago) -> Row:
     starts = days_ago(700, -30)
     ends = starts + timedelta(days=chance.randint(0, 20))
-    status = "planned" if starts > today else "ongoing" if ends >= today else chance.choice(("completed", "completed", "completed", "cancelled"))
+    status = (
+        "planned" if starts > today else "ongoing" if ends >= today else chance.choice(("completed", "completed", "completed", "cancelled"))
+    )
     kind = chance.choice(_values(coordination.ACTIVITIES.dimensions, "kind"))
     return {
-        "code": f"A-{n:04}", "title": f"{kind.capitalize()} {n}", "kind": kind, "status": status, "region": chance.choice(PLACES)[0],
-        "partner": chance.choice(PARTNERS), "participants": chance.randint(8, 300) if status == "completed" else None, "starts_on": starts, "ends_on": ends,
-    }  # fmt: skip
+        "code": f"A-{n:04}",
+        "title": f"{kind.capitalize()} {n}",
+        "kind": kind,
+        "status": status,
+        "region": chance.choice(PLACES)[0],
+        "partner": chance.choice(PARTNERS),
+        "participants": chance.randint(8, 300) if status == "completed" else None,
+        "starts_on": starts,
+        "ends_on": ends,
+    }
 
 
 def _policy(n: int, chance: Random, today: date, days_ago: Ago) -> Row:
@@ -104,9 +155,15 @@ def _policy(n: int, chance: Random, today: date, days_ago: Ago) -> Row:
     approved = min(proposed + timedelta(days=chance.randint(10, 200)), today) if status in ("approved", "in force", "repealed") else None
     sector, kind = (chance.choice(_values(policies.POLICIES.dimensions, name)) for name in ("sector", "kind"))
     return {
-        "code": f"L-{n:03}", "title": f"{kind.capitalize()} {n} on {sector}", "sector": sector, "kind": kind, "status": status,
-        "region": chance.choice(PLACES)[0], "proposed_on": proposed, "approved_on": approved,
-    }  # fmt: skip
+        "code": f"L-{n:03}",
+        "title": f"{kind.capitalize()} {n} on {sector}",
+        "sector": sector,
+        "kind": kind,
+        "status": status,
+        "region": chance.choice(PLACES)[0],
+        "proposed_on": proposed,
+        "approved_on": approved,
+    }
 
 
 def _staff(chance: Random, today: date, days_ago: Ago) -> dict[str, list[Row]]:
@@ -114,19 +171,31 @@ def _staff(chance: Random, today: date, days_ago: Ago) -> dict[str, list[Row]]:
     statuses = _values(staff.PEOPLE.dimensions, "status")
     people: list[Row] = [
         {
-            "code": f"S-{n:03}", "name": name, "position": chance.choice(POSITIONS), "unit": chance.choice(UNITS),
-            "status": chance.choice((statuses[0],) * 5 + tuple(statuses)), "joined_on": days_ago(2_500, 20),
+            "code": f"S-{n:03}",
+            "name": name,
+            "position": chance.choice(POSITIONS),
+            "unit": chance.choice(UNITS),
+            "status": chance.choice((statuses[0],) * 5 + tuple(statuses)),
+            "joined_on": days_ago(2_500, 20),
         }
         for n, name in enumerate(names, 1)
-    ]  # fmt: skip
+    ]
     tasks: list[Row] = []
     for n in range(1, 201):
         created, person = days_ago(400), chance.choice(people)
         status = chance.choice(("to do", "in progress", "blocked", "done", "done"))
         done = min(created + timedelta(days=chance.randint(1, 60)), today) if status == "done" else None
-        tasks.append({
-            "code": f"T-{n:04}", "title": chance.choice(WORK), "assignee": person["name"], "unit": person["unit"], "status": status,
-            "priority": chance.choice(("high", "medium", "low")), "created_on": created, "due_on": created + timedelta(days=chance.randint(5, 80)),
-            "done_on": done,
-        })  # fmt: skip
+        tasks.append(
+            {
+                "code": f"T-{n:04}",
+                "title": chance.choice(WORK),
+                "assignee": person["name"],
+                "unit": person["unit"],
+                "status": status,
+                "priority": chance.choice(("high", "medium", "low")),
+                "created_on": created,
+                "due_on": created + timedelta(days=chance.randint(5, 80)),
+                "done_on": done,
+            }
+        )
     return {"staff": people, "staff_tasks": tasks}

@@ -39,7 +39,7 @@ class Speller:
                 if near[0] == word[0] and near not in found and (far := distance(word, near)) <= min(_most(word), _most(near)):
                     found[near] = far
         nearest = [near for near, far in found.items() if far == min(found.values())]
-        return nearest[0] if len(nearest) == 1 and not _inflected(word, nearest[0]) else None
+        return nearest[0] if len(nearest) == 1 and _is_mistake(word, nearest[0]) else None
 
 
 def distance(left: str, right: str) -> int:
@@ -69,7 +69,9 @@ def _without(word: str, most: int) -> set[str]:
     }
 
 
-def _inflected(word: str, near: str) -> bool:
-    """Whether it is a form of the word, or of another one, rather than a mistake: "meets" is not "meeting", "projector" no "project"."""
+def _is_mistake(word: str, near: str) -> bool:
+    """Not a form of the word, as "meets" is of "meeting"; and of four letters only two that changed places: they have many neighbours."""
     shorter, longer = sorted((word, near), key=len)
-    return longer.startswith(shorter) and longer[len(shorter) :] not in ("s", "es")
+    if longer.startswith(shorter) and longer[len(shorter) :] not in ("s", "es") and len(longer) - len(shorter) > 1:
+        return False
+    return len(shorter) > SHORTEST or sorted(word) == sorted(near)

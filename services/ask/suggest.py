@@ -11,7 +11,13 @@ from services.ask.model import Subject
 from services.ask.normalise import tokens
 
 MOST = 3
-START = ("How many barangays by region?", "Which region has the most barangays?", "Needs assessments by sector?", "Cost by model last month?", "Meetings by month in this year?")
+START = (
+    "How many barangays by region?",
+    "Which region has the most barangays?",
+    "Needs assessments by sector?",
+    "Cost by model last month?",
+    "Meetings by month in this year?",
+)
 
 
 def instead(message: str, examples: tuple[str, ...], lexicon: Lexicon) -> tuple[str, ...]:
@@ -19,7 +25,10 @@ def instead(message: str, examples: tuple[str, ...], lexicon: Lexicon) -> tuple[
     words = {word if word in lexicon.words else lexicon.speller.repair(word) or word for word in tokens(message)}
     rare, contents = _rarity(examples)
     scored = sorted(
-        ((sum(rare.get(word, 0.0) for word in words & content) / (1 + 0.1 * len(content)), -place) for place, content in enumerate(contents)),
+        (
+            (sum(rare.get(word, 0.0) for word in words & content) / (1 + 0.1 * len(content)), -place)
+            for place, content in enumerate(contents)
+        ),
         reverse=True,
     )
     found: list[str] = []

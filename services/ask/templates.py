@@ -47,7 +47,13 @@ def _of(subject: Subject, values: Values, calendar: Calendar) -> Iterator[Templa
     noun = subject.nouns[0].said[0] if subject.nouns else ""
     usual = _usual(subject, calendar)
     for measure in subject.measures:
-        asked = f"How many {noun}" if measure.name == "count" else f"{measure.label} of {noun}" if noun else measure.label
+        asked = (
+            f"How many {noun}"
+            if measure.name == "count"
+            else f"{measure.label} of {noun}"
+            if noun and noun not in measure.label
+            else measure.label
+        )
         yield _template(subject, f"{measure.name}", f"{asked}?", Frame(subject.name, measure.name, period=usual))
         for dimension in _dimensions(subject, measure):
             by = Frame(subject.name, measure.name, (dimension.name,), period=usual)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from services import metrics
-from services.ask.choose import Choice, Meant, candidates
+from services.ask.choose import Choice, Meant, candidates, usable_by
 from services.ask.dates import Calendar, Period, period
 from services.ask.frame import GRAIN, Frame, Shape
 from services.ask.lexicon import Lexicon
@@ -14,6 +14,7 @@ from services.ask.spans import Scanned, scan
 
 TOP = 5
 MOST_CHOICES = 6
+MOST_BARE = 3  # phrases of a question that names a value alone, such as a place
 GRAIN_DAYS = {"day": 30, "week": 84, "month": 365, "quarter": 730, "year": 1_825}
 METRIC_GRAINS = ("day", "week", "month")
 
@@ -62,7 +63,7 @@ def understand(message: str, lexicon: Lexicon, calendar: Calendar, context: Fram
         return NotUnderstood(())
     chosen = candidates(scanned.spans, lexicon, context.subject if context else None)
     if not chosen:
-        return _unusable(scanned, lexicon)
+        return _unusable(message, scanned, lexicon)
     if len(chosen) > 1:
         choices = tuple(f"{message.rstrip(' ?')} ({choice.subject.label})?" for choice in chosen[:MOST_CHOICES])
         return Open(f"Is this about {_either([choice.subject.label for choice in chosen])}?", choices)
@@ -73,11 +74,15 @@ def understand(message: str, lexicon: Lexicon, calendar: Calendar, context: Fram
     return Understood(frame, scanned.repaired)
 
 
-def _unusable(scanned: Scanned, lexicon: Lexicon) -> Outcome:
+def _unusable(message: str, scanned: Scanned, lexicon: Lexicon) -> Outcome:
     """Every word is known, but no subject has all of it."""
     named = [atom.subject for span in scanned.spans for atom in span.atoms if atom.kind in ("noun", "measure")]
     if not named:
-        return Open("What shall be counted? Name a subject, such as barangays, meetings, projects or cost.")
+        usable = usable_by(scanned.spans, lexicon)
+        if not usable or len(scanned.spans) > MOST_BARE:
+            return NotUnderstood(())
+        choices = tuple(f"How many {subject.nouns[0].said[0]} {message.rstrip(' ?')}?" for subject in usable[:MOST_CHOICES])
+        return Open("What shall be counted?", choices)
     subject = lexicon.subjects[named[0]]
     odd = [span.text for span in scanned.spans if span.content and not span.of(subject.name)]
     dimensions = [one.label for one in subject.dimensions if one.groups] or ["nothing else"]
@@ -190,7 +195,10 @@ class _Builder:
         choices = []
         for atom in one.options:
             dimension = self._subject.dimension(atom.name)
-            choices += [f"{self._message} ({dimension.label} of {self._place(atom.name, atom.value, only)})?" for only in self._holders(atom.name, atom.value)]
+            choices += [
+                f"{self._message} ({dimension.label} of {self._place(atom.name, atom.value, only)})?"
+                for only in self._holders(atom.name, atom.value)
+            ]
         raise _Unclear(f"Which {one.span.text} is meant?", choices)
 
     def _holders(self, name: str, value: str) -> tuple[str, ...]:
@@ -283,12 +291,10 @@ class _Builder:
         """The share of what its filters name, places and levels aside where there are others; or of each group."""
         if not self._subject.measure(frame.measure).additive:
             raise _Unclear(f"There is no share of {self._subject.measure(frame.measure).label}.")
-        if frame.by:
-            return replace(frame, shape="share")
         implied = {name for one in self._choice.of("noun") for name, _ in one.atom.where}
         told = [name for name, _ in frame.where if name not in implied]
-        part = [name for name in told if not self._subject.dimension(name).shared] or told
-        if not part:
+        part = [name for name in told if not self._subject.dimension(name).shared] or ([] if frame.by else told)
+        if not part and not frame.by:
             raise _Unclear("The share of what? Name a value, or something to group by.")
         return replace(frame, shape="share", part=tuple(part))
 
@@ -299,7 +305,9 @@ class _Builder:
         if not self._subject.dates:
             raise _Unclear(f"{_capital(self._subject.label)} have no dates here: they are as they were imported last.")
         if self._subject.metrics and by and any(name.startswith(GRAIN) and name[1:] not in METRIC_GRAINS for name in by):
-            raise _Unclear(f"{_capital(self._subject.measure(frame.measure).label)} is known by day, week or month.", [f"{self._message} by month?"])
+            raise _Unclear(
+                f"{_capital(self._subject.measure(frame.measure).label)} is known by day, week or month.", [f"{self._message} by month?"]
+            )
         return replace(frame, by=tuple(sorted(by, key=lambda name: not name.startswith(GRAIN))), shape="trend", n=None)
 
     def _grain(self, told: Period | None) -> str:
@@ -327,7 +335,9 @@ class _Builder:
         for name in (*(name for name in frame.by if not name.startswith(GRAIN)), *(name for name, _ in frame.where)):
             if not metrics.splits(name, known):
                 splits = [one.label for one in self._subject.dimensions if metrics.splits(one.name, known)]
-                raise _Unclear(f"{_capital(known.label)} cannot be asked by {self._subject.dimension(name).label}; it can by {_either(splits)}.")
+                raise _Unclear(
+                    f"{_capital(known.label)} cannot be asked by {self._subject.dimension(name).label}; it can by {_either(splits)}."
+                )
         if frame.period is None or frame.period.start is None or frame.period.end is None:
             raise _Unclear("From when to when?", [f"{self._message} {span}?" for span in ("this month", "this year")])
 

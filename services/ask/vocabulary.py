@@ -32,7 +32,9 @@ def version(connection: Connection) -> str:
 
 def changed(connection: Connection) -> None:
     """Note that there are other values or synonyms now, in the transaction that made them."""
-    connection.execute(text("insert into ask_vocabulary default values on conflict (one) do update set version = ask_vocabulary.version + 1"))
+    connection.execute(
+        text("insert into ask_vocabulary default values on conflict (one) do update set version = ask_vocabulary.version + 1")
+    )
 
 
 def hidden(role: str) -> frozenset[str]:

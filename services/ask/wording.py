@@ -6,13 +6,12 @@ from datetime import date
 from decimal import Decimal
 
 from services.ask.compile import filters
-from services.ask.figures import Cell, Figures
+from services.ask.figures import Cell, Figures, amount
 from services.ask.frame import GRAIN, Frame
 from services.ask.model import Measure, Subject
 
 UNKNOWN = "unknown"
 TOLD = 5  # groups in the sentence; all are in the table
-ONE = {"count": "count", "people": "count", "tokens": "count"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,8 @@ def word(frame: Frame, subject: Subject, figures: Figures) -> Worded:
             columns = (*keys, (measure.label, measure.unit), ("the period before", measure.unit))
         case "share":
             answer = _share(frame, subject, measure, figures, about)
-            columns = (*columns, ("share", "share")) if frame.by else (*columns, ("of", measure.unit), ("share", "share"))
+            whole = (("of", measure.unit),) if frame.part else ()
+            columns = (*columns, *whole, ("share", "share"))
         case _ if frame.by:
             answer = _groups(frame, subject, measure, figures, about)
         case _:
@@ -130,7 +130,7 @@ def _one(measure: Measure, value: Cell, about: Sequence[str]) -> str:
 def _groups(frame: Frame, subject: Subject, measure: Measure, figures: Figures, about: Sequence[str]) -> str:
     by = " and ".join(_key_label(name, subject) for name in frame.by)
     if not figures.rows:
-        return f"There are no {measure.label if measure.name == 'count' else subject.label} to group by {by}{_in_brackets(about)}."
+        return f"Nothing is known of {measure.label} by {by}{_in_brackets(about)}."
     if frame.shape == "trend" and len(frame.by) == 1:
         return _course(frame, subject, measure, figures, about)
     said = [f"{_key(frame, subject, row)}: {number(row[-1], measure.unit)}" for row in figures.rows[:TOLD]]
@@ -144,7 +144,7 @@ def _course(frame: Frame, subject: Subject, measure: Measure, figures: Figures, 
     known = [row for row in figures.rows if row[-1] is not None]
     if not known:
         return f"{_capital(measure.label)} by {frame.grain}: {UNKNOWN}{_in_brackets(about)}."
-    high, last = max(known, key=lambda row: float(row[-1] or 0)), known[-1]  # type: ignore[arg-type]
+    high, last = max(known, key=lambda row: amount(row[-1])), known[-1]
     return (
         f"{_capital(measure.label)} by {frame.grain}: highest {number(high[-1], measure.unit)} in {_key(frame, subject, high)},"
         f" latest {number(last[-1], measure.unit)} in {_key(frame, subject, last)}{_in_brackets(about)}."
@@ -168,10 +168,13 @@ def _change(now: Cell, before: Cell, measure: Measure) -> str:
 
 
 def _share(frame: Frame, subject: Subject, measure: Measure, figures: Figures, about: Sequence[str]) -> str:
+    if frame.by and frame.part:
+        said = [f"{_key(frame, subject, row)}: {share_text(*row[-2:])}" for row in figures.rows[:TOLD]]
+        return f"Share of {measure.label} in each {_key_label(frame.by[0], subject)}: {'; '.join(said) or 'none'}{_in_brackets(about)}."
     if frame.by:
-        whole = sum(float(row[-1] or 0) for row in figures.rows)  # type: ignore[arg-type]
+        whole = sum(amount(row[-1]) for row in figures.rows)
         said = [f"{_key(frame, subject, row)}: {share_text(row[-1], whole)}" for row in figures.rows[:TOLD]]
-        return f"Shares of {measure.label}: {'; '.join(said) or 'none'}{_in_brackets(about)}."
+        return f"Shares of all {measure.label}: {'; '.join(said) or 'none'}{_in_brackets(about)}."
     part, whole_of = figures.rows[0][-2:]
     return (
         f"{share_text(part, whole_of)} of {measure.label}: {number(part, measure.unit)} of {number(whole_of, measure.unit)}"
@@ -183,7 +186,7 @@ def share_of(part: Cell, whole: Cell) -> float | None:
     """None where the whole is nothing or unknown."""
     if part is None or not whole:
         return None
-    return float(part) / float(whole)  # type: ignore[arg-type]
+    return amount(part) / amount(whole)
 
 
 def share_text(part: Cell, whole: Cell) -> str:

@@ -5,6 +5,7 @@ from datetime import time
 
 from sqlalchemy import Connection
 
+from services.ask import statistics
 from services.errors import Conflict, NotFound
 from services.schedules import schedules
 from services.schedules.plan import Plan
@@ -15,10 +16,11 @@ ACTOR = "system"
 
 
 def plans() -> dict[str, Plan]:
-    """By name: the hourly broom, and the nightly comparison of the last two days with the stored operations."""
+    """By name: the hourly broom, the statistics of Ask, and the nightly comparison of the last two days with the stored operations."""
     zone = settings().reporting_zone
     return {
         "housekeeping": Plan("housekeeping", Timing(zone, every_s=3600)),
+        "ask-statistics": Plan(statistics.KIND, Timing(zone, every_s=statistics.EVERY_S)),
         "verify": Plan("rollups.verify", Timing(zone, (time(3, 15),)), catch_up_s=12 * 3600),
     }
 

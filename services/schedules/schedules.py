@@ -21,7 +21,7 @@ from services.schedules.plan import Plan, usable_name, usable_zone
 from services.schedules.slots import Timing, between, upcoming
 
 BY_CLOCK = "schedule"  # who decided and made the job when nobody did by hand
-BUILTIN = ("housekeeping", "verify")
+BUILTIN = ("housekeeping", "verify", "ask-statistics")
 AT_ONCE = 5_000  # decisions of one schedule in one tick; a longer backlog takes more ticks, and only its end runs
 FARTHEST = timedelta(days=366)
 

@@ -41,23 +41,52 @@ SAID: dict[str, tuple[str, ...]] = {
 PAGES: dict[Category, tuple[str, ...]] = {
     "health": ("operations", "errors", "error_rate", "throughput"),
     "cost": (
-        "cost", "cost_per_operation", "priced_share", "unpriced", "input_tokens", "output_tokens", "total_tokens", "cache_read_tokens",
-        "cache_write_tokens", "reasoning_tokens",
+        "cost",
+        "cost_per_operation",
+        "priced_share",
+        "unpriced",
+        "input_tokens",
+        "output_tokens",
+        "total_tokens",
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "reasoning_tokens",
     ),
     "performance": (
-        "latency_avg", "latency_p50", "latency_p90", "latency_p95", "latency_p99", "ttft_avg", "ttft_p50", "ttft_p95", "cached_share",
+        "latency_avg",
+        "latency_p50",
+        "latency_p90",
+        "latency_p95",
+        "latency_p99",
+        "ttft_avg",
+        "ttft_p50",
+        "ttft_p95",
+        "cached_share",
     ),
     "sessions": (
-        "sessions_started", "sessions", "users", "session_users", "session_duration", "session_messages", "session_rating", "rated_share",
+        "sessions_started",
+        "sessions",
+        "users",
+        "session_users",
+        "session_duration",
+        "session_messages",
+        "session_rating",
+        "rated_share",
     ),
-}  # fmt: skip
+}
 AVERAGE = {"cost": "cost_per_operation", "latency_avg": "latency_avg", "ttft_avg": "ttft_avg"} | {
     name: name for name in ("session_duration", "session_messages", "session_rating", "cost_per_operation", "error_rate", "throughput")
 }
 DIMENSION_SAID = {
-    "environment": ("environment",), "source": ("source", "application", "app"), "module": ("module",), "operation": ("operation type", "operation name"),
-    "provider": ("provider", "vendor"), "model": ("model", "ai model"), "topic": ("topic", "subject"), "error_type": ("error type", "kind of error", "type of error"),
-}  # fmt: skip
+    "environment": ("environment",),
+    "source": ("source", "application", "app"),
+    "module": ("module",),
+    "operation": ("operation type", "operation name"),
+    "provider": ("provider", "vendor"),
+    "model": ("model", "ai model"),
+    "topic": ("topic", "subject"),
+    "error_type": ("error type", "kind of error", "type of error"),
+}
 
 
 def _measure(name: str) -> Measure:
@@ -96,16 +125,28 @@ JOBS = Subject(
     measures=(
         count("jobs"),
         Measure(
-            "took", "average time from creation to end", "s", "avg(extract(epoch from finished_at - created_at))::float8",
-            ("time to finish", "turnaround", "job duration", "duration"), average="took", additive=False,
+            "took",
+            "average time from creation to end",
+            "s",
+            "avg(extract(epoch from finished_at - created_at))::float8",
+            ("time to finish", "turnaround", "job duration", "duration"),
+            average="took",
+            additive=False,
         ),
     ),
     dimensions=(
         Dimension(
-            "state", "state", "state", ("state", "status"),
+            "state",
+            "state",
+            "state",
+            ("state", "status"),
             fixed(
-                queued="queued, waiting", retry="in retry, retried, retrying", running="running", done="done, finished, completed, succeeded",
-                cancelled="cancelled, canceled", dead="dead, failed, buried",
+                queued="queued, waiting",
+                retry="in retry, retried, retrying",
+                running="running",
+                done="done, finished, completed, succeeded",
+                cancelled="cancelled, canceled",
+                dead="dead, failed, buried",
             ),
         ),
         Dimension("kind", "kind", "kind", ("kind", "type", "kind of job", "type of job")),
@@ -116,5 +157,5 @@ JOBS = Subject(
     order="id desc",
     page="jobs",
     default_days=DAYS,
-)  # fmt: skip
+)
 SUBJECTS = (*(_subject(page, names) for page, names in PAGES.items()), JOBS)

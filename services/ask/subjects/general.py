@@ -16,15 +16,26 @@ IMPORTS = Subject(
     dimensions=(
         Dimension("kind", "kind", "kind", ("kind", "type"), fixed(communities="", projects="")),
         Dimension(
-            "state", "state", "state", ("state", "status"), fixed(waiting="waiting", running="running", done="done, finished", broken="broken, failed")
+            "state",
+            "state",
+            "state",
+            ("state", "status"),
+            fixed(waiting="waiting", running="running", done="done, finished", broken="broken, failed"),
         ),
         Dimension("source", "source", "source", ("source",)),
     ),
     dates=(When("created", "begun", "created_at", instant=True),),
-    listing=(("File", "file_name"), ("Kind", "kind"), ("State", "state"), ("Rows", "read"), ("Rejected", "rejected"), ("Begun", "created_at")),
+    listing=(
+        ("File", "file_name"),
+        ("Kind", "kind"),
+        ("State", "state"),
+        ("Rows", "read"),
+        ("Rejected", "rejected"),
+        ("Begun", "created_at"),
+    ),
     order="id desc",
     page="records",
-)  # fmt: skip
+)
 QUESTIONS = Subject(
     name="questions",
     category="general",
@@ -34,22 +45,33 @@ QUESTIONS = Subject(
     measures=(
         count("questions asked here"),
         Measure(
-            "response", "average response time", "ms", "avg(response_ms)::float8", ("response time", "average response time", "answer time"),
-            average="response", additive=False,
+            "response",
+            "average response time",
+            "ms",
+            "avg(response_ms)::float8",
+            ("response time", "average response time", "answer time"),
+            average="response",
+            additive=False,
         ),
     ),
     dimensions=(
         Dimension(
-            "source", "source", "source", ("source", "outcome", "kind of answer"),
+            "source",
+            "source",
+            "source",
+            ("source", "outcome", "kind of answer"),
             fixed(
-                faq="answered from faq", template="answered", clarification="clarified", fallback="unanswered, not answered",
+                faq="answered from faq",
+                template="answered",
+                clarification="clarified",
+                fallback="unanswered, not answered",
             ),
             words={"template": "answered", "fallback": "unanswered", "clarification": "clarified", "faq": "answered from the FAQ"},
         ),
     ),
     dates=(When("asked", "asked", "asked_at", ("asked",), instant=True),),
     page="ask",
-)  # fmt: skip
+)
 SCHEDULES = Subject(
     name="schedules",
     category="general",
@@ -64,7 +86,7 @@ SCHEDULES = Subject(
     listing=(("Name", "name"), ("Kind", "kind"), ("Queue", "queue"), ("Paused", "paused_at")),
     order="name",
     page="jobs?view=Schedules",
-)  # fmt: skip
+)
 ACCOUNTS = Subject(
     name="accounts",
     category="general",
@@ -77,12 +99,16 @@ ACCOUNTS = Subject(
     ),
     dimensions=(
         Dimension(
-            "role", "role", "role", ("role",), fixed(viewer="viewer, viewers", analyst="analyst, analysts", operator="operator, operators", admin="admin, admins")
+            "role",
+            "role",
+            "role",
+            ("role",),
+            fixed(viewer="viewer, viewers", analyst="analyst, analysts", operator="operator, operators", admin="admin, admins"),
         ),
     ),
     dates=(When("created", "created", "created_at", ("created",), instant=True),),
     role="admin",
-)  # fmt: skip
+)
 KEYS = Subject(
     name="keys",
     category="general",
@@ -97,5 +123,5 @@ KEYS = Subject(
     dates=(When("created", "created", "created_at", ("created",), instant=True),),
     role="operator",
     page="telemetry",
-)  # fmt: skip
+)
 SUBJECTS = (IMPORTS, QUESTIONS, SCHEDULES, ACCOUNTS, KEYS)
