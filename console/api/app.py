@@ -58,9 +58,9 @@ def build(*, sessions: bool) -> FastAPI:
 
 
 def _reading() -> tuple[ModuleType, ...]:
-    from console.api import analyses, jobs, metrics, prometheus, records, reference
+    from console.api import analyses, chat, jobs, metrics, prometheus, records, reference
 
-    return metrics, jobs, records, analyses, prometheus, reference
+    return metrics, jobs, records, analyses, chat, prometheus, reference
 
 
 def _add_failures(operation: dict[str, Any]) -> None:

@@ -17,8 +17,9 @@ from services.ask.frame import Frame
 from services.ask.lexicon import Lexicon
 from services.ask.model import Subject
 from services.ask.normalise import LONGEST, clean
+from services.ask.outcome import NotUnderstood, Open
 from services.ask.subjects import SUBJECTS
-from services.ask.understand import NotUnderstood, Open, understand
+from services.ask.understand import understand
 from services.clock import today
 from services.db import transaction
 from services.errors import BadInput

@@ -35,6 +35,7 @@ _POINT = (
     rf"(?:{_DAY}|{_MONTH}(?: of)?(?: {_YEAR})?|q[1-4](?: {_YEAR})?|{_YEAR}|yesterday|today|last (?:week|month|quarter|year)"
     r"|(?:start|beginning) of (?:the |this )?(?:week|month|quarter|year))"
 )
+_NTH = "(?:first|second|third|fourth|1st|2nd|3rd|4th|last)"
 _UNIT = "(day|week|month|quarter|year)s?"
 
 
@@ -182,7 +183,7 @@ RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Calendar], Period]]
         (r"(this|the current|current|last|previous) school year", lambda m, c: school_year(c, int(m[1] in ("last", "previous")))),
         (rf"(?:in |during |over |within |for )?(?:the )?(?:last|past|previous) ({_N}) {_UNIT}", _last_n),
         (r"(?:in |during |for |over )?(?:the )?(last|past|previous|this|current|next|coming) (week|month|quarter|year)", _relative),
-        (rf"(?:in |during |for )?(?:the )?(q[1-4]|(?:first|second|third|fourth|1st|2nd|3rd|4th|last) quarter)(?: of)?(?: ({_YEAR}))?", _quarter),
+        (rf"(?:in |during |for )?(?:the )?(q[1-4]|{_NTH} quarter)(?: of)?(?: ({_YEAR}))?", _quarter),
         (rf"(?:on |for )?({_DAY})", _one_day),
         (rf"(?:in |during |for |of )({_MONTH})(?:,? (?:of )?({_YEAR}))?", _month),
         (rf"({_MONTH})(?: of)? ({_YEAR})", _month),
@@ -218,7 +219,7 @@ def _number(told: str) -> int:
     return int(told) if told.isdigit() else NUMBERS[told]
 
 
-def _point(told: str, calendar: Calendar) -> Period:
+def _point(told: str, calendar: Calendar) -> Period:  # noqa: PLR0911 - one return a form reads best
     """The day, month, quarter or year that somebody names. Raises ValueError for a day that does not exist."""
     if told in ("today", "yesterday"):
         return period(*whole("day", calendar.today - timedelta(days=told == "yesterday")))

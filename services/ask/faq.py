@@ -10,7 +10,7 @@ from pathlib import Path
 from services.ask.normalise import tokens
 from services.ask.spelling import Speller
 
-FILLER = frozenset("the a an is are was do does did i my of in on to for me it this that here please so at be there".split())
+FILLER = frozenset(tokens("the a an is are was do does did i my of in on to for me it this that here please so at be there"))
 LATER = "(not computed yet)"
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 

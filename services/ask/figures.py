@@ -84,9 +84,12 @@ def _cell(value: object) -> Cell:
     if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
         return None
     if isinstance(value, pd.Timestamp):
-        return value.date()
-    if isinstance(value, str | Decimal | float):
-        return float(value) if isinstance(value, float) else value
+        day: date = value.date()
+        return day
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, str | Decimal):
+        return value
     return int(str(value))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from services.ask.dates import Period, period
 from services.ask.model import Grain, Subject
@@ -34,8 +34,7 @@ class Frame:
     @property
     def grain(self) -> Grain | None:
         """The grain of time it is grouped by."""
-        told = next((name[1:] for name in self.by if name.startswith(GRAIN)), None)
-        return told  # type: ignore[return-value]
+        return next((cast(Grain, name[1:]) for name in self.by if name.startswith(GRAIN)), None)
 
     def values(self, dimension: str) -> tuple[str, ...]:
         return dict(self.where).get(dimension, ())
@@ -47,8 +46,10 @@ class Frame:
     def as_json(self) -> dict[str, Any]:
         """For the conversation's row."""
         return {
-            "subject": self.subject, "measure": self.measure, "by": list(self.by), "where": {name: list(values) for name, values in self.where},
-            "period": _days(self.period), "when": self.when, "shape": self.shape, "n": self.n, "part": list(self.part),
+            "subject": self.subject, "measure": self.measure, "by": list(self.by),
+            "where": {name: list(values) for name, values in self.where},
+            "period": _days(self.period), "when": self.when, "shape": self.shape, "n": self.n,
+            "part": list(self.part),
             "earlier": _days(self.earlier),
         }  # fmt: skip
 

@@ -12,8 +12,9 @@ from services.ask.dates import Calendar
 from services.ask.frame import Frame
 from services.ask.lexicon import Lexicon
 from services.ask.normalise import clean, tokens
+from services.ask.outcome import Outcome, Understood
 from services.ask.subjects import SUBJECTS
-from services.ask.understand import Outcome, Understood, understand
+from services.ask.understand import understand
 from services.clock import today
 from services.errors import BadInput, Conflict, NotFound
 from services.metrics.freshness import zone_of

@@ -1,9 +1,11 @@
 """Every phrase that means something, and what it may mean: from the model, from the data, and from the synonyms of an admin."""
 
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Literal
 
 from services.ask import spelling
 from services.ask.model import Dimension, Subject
@@ -12,39 +14,13 @@ from services.ask.normalise import tokens
 Kind = Literal["noun", "measure", "dimension", "value", "when", "grain", "operator", "number", "follow", "filler"]
 Phrase = tuple[str, ...]
 
-OPERATORS: dict[str, str] = {
-    "by": "by,per,for each,in each,for every,in every,across,broken down by,break down by,split by,grouped by,group by,breakdown by,according to,each,every",
-    "top": "top,most,highest,largest,biggest,greatest,leading,maximum,longest",
-    "bottom": "bottom,fewest,lowest,smallest,least,minimum,shortest,rank lowest",
-    "trend": "trend,trends,over time,evolution,develop over time,developed over time,change over time,changed over time,history,timeline",
-    "compare": "compared with,compared to,compare,comparison,versus,vs,against,compared,in comparison with,and compare,change,changed,difference",
-    "share": "share,share of,percentage,percentage of,percent,percent of,proportion,proportion of,fraction,fraction of,what part of",
-    "list": "list,list of,which,what are,name the,who,enumerate,show me the list of",
-    "average": "average,mean,avg,on average,typical",
-    "total": "total,sum,sum of,overall,altogether,in total,in all,grand total",
-    "count": "how many,number of,count,count of,total number of,how much,the number,what number of,how many of,numbers of,amount of",
-    "previous": "previous period,period before,the period before,before that,earlier period,preceding period",
-}
-GRAINS: dict[str, str] = {
-    "day": "day,days,daily", "week": "week,weeks,weekly", "month": "month,months,monthly,month by month", "quarter": "quarter,quarters,quarterly",
-    "year": "year,years,yearly,annually,annual",
-}  # fmt: skip
-FOLLOW = "and,what about,how about,and what about,and how about,same,the same,same for,then,now,only,just,but,ok,okay,and now,also"
-FILLER = (
-    "the,a,an,of,in,on,at,for,to,with,from,within,is,are,was,were,be,been,being,do,does,did,have,has,had,there,we,our,us,all,any,please,show,"
-    "give,tell,what,that,these,those,their,its,it,currently,current,at present,so far,right now,ever,exist,exists,existing,registered,recorded,"
-    "show me,give me,tell me,list me,can i see,i want to know,i would like to know,i would like to see,i want to see,i need to know,could you,"
-    "can you,can you tell me,could you tell me,would you,can you show me,could you show me,do you know,do you have,please show,what is,what are"
-    " the,what was,what were,how is,let us see,display,report,report on,find,get,get me,hi,hello,thanks,thank you,out of,among,as,question is,"
-    "i wonder,we know,in our records,on record,on file,in the system,per our records,figure,figures,data on,statistics,stats,numbers,breakdown,"
-    "distribution of,located,found,come,comes,coming,belong,belongs,belonging,lie,lies,live,happen,happened,made,using,used,use,whose,"
-    "having,rated,sorted,ranked,ranking"
-)
-NUMBERS = {word: n for n, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)} | {
-    "fifteen": 15,
-    "twenty": 20,
-}
 MOST_NUMBER = 50
+
+
+@lru_cache(maxsize=1)
+def common() -> dict[str, Any]:
+    """Words that every question may have: filler, follow, operators, grains, numbers."""
+    return tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,22 +93,26 @@ def build(subjects: Mapping[str, Subject], values: Values, hidden: frozenset[str
         if words := tokens(said):
             made.setdefault(words, {})[atom] = None
 
-    for words in FILLER.split(","):
-        add(words, Atom("filler"))
-    for words in FOLLOW.split(","):
-        add(words, Atom("follow"))
-    for name, said in OPERATORS.items():
-        for words in said.split(","):
-            add(words, Atom("operator", name=name))
-    for name, said in GRAINS.items():
-        for words in said.split(","):
-            add(words, Atom("grain", name=name))
+    _add_common(add)
     for subject in subjects.values():
         _add_subject(subject, add)
         if subject.name not in hidden:
             for dimension in subject.dimensions:
                 _add_values(subject, dimension, values, add)
     return Lexicon(subjects, {phrase: tuple(atoms) for phrase, atoms in made.items()}, values)
+
+
+def _add_common(add: Add) -> None:
+    told = common()
+    kinds: tuple[Kind, ...] = ("filler", "follow")
+    for kind in kinds:
+        for said in told[kind]:
+            add(said, Atom(kind))
+    groups: tuple[tuple[Kind, str], ...] = (("operator", "operators"), ("grain", "grains"))
+    for kind, group in groups:
+        for name, phrases in told[group].items():
+            for said in phrases:
+                add(said, Atom(kind, name=name))
 
 
 def _add_subject(subject: Subject, add: Add) -> None:
@@ -197,5 +177,5 @@ def plural(said: str) -> str:
 
 def number(word: str) -> int | None:
     """A number that can say how many are wanted."""
-    n = int(word) if word.isdigit() and len(word) < 3 else NUMBERS.get(word)
+    n = int(word) if word.isdigit() and len(word) < 3 else common()["numbers"].get(word)
     return n if n is not None and 0 < n <= MOST_NUMBER else None

@@ -41,7 +41,8 @@ def refresh(connection: Connection) -> dict[str, str]:
     told |= _of_metrics() | {"zone": settings().reporting_zone, "school_month": str(settings().school_year_month)}
     connection.execute(
         text(
-            "insert into ask_statistics (name, value) select name, to_jsonb(value) from jsonb_each_text(cast(:told as jsonb)) as t (name, value)"
+            "insert into ask_statistics (name, value)"
+            " select name, to_jsonb(value) from jsonb_each_text(cast(:told as jsonb)) as t (name, value)"
             " on conflict (name) do update set value = excluded.value, computed_at = clock_timestamp()"
         ),
         {"told": json.dumps(told)},

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -108,21 +108,15 @@ def _cell(place: int, name: str, told: str, kind: Type) -> str | int | date | No
             raise BadInput(f"Row {place} has no {name}.")
         return None
     try:
-        match kind:
-            case "text":
-                if len(told) > LONGEST_TEXT or "\x00" in told:
-                    raise ValueError
-                return told
-            case "count":
-                return _whole(told)
-            case "php":
-                return _centavos(told)
-            case _:
-                return date.fromisoformat(told)
+        return READ[kind](told)
     except (ValueError, InvalidOperation) as error:
-        wanted = {"text": f"a text of at most {LONGEST_TEXT:,} characters", "count": "a whole number from 0 on", "php": "an amount in pesos such as 1200.50",
-                  "date": "a day such as 2026-01-31"}[kind]  # fmt: skip
-        raise BadInput(f"Row {place}, {name}: '{told[:100]}' is not {wanted}.") from error
+        raise BadInput(f"Row {place}, {name}: '{told[:100]}' is not {WANTED[kind]}.") from error
+
+
+def _text(told: str) -> str:
+    if len(told) > LONGEST_TEXT or "\x00" in told:
+        raise ValueError
+    return told
 
 
 def _whole(told: str) -> int:
@@ -137,3 +131,12 @@ def _centavos(told: str) -> int:
     if not amount.is_finite() or amount < 0 or amount != amount.to_integral_value() or amount >= 10**17:
         raise ValueError
     return int(amount)
+
+
+READ: dict[Type, Callable[[str], str | int | date]] = {"text": _text, "count": _whole, "php": _centavos, "date": date.fromisoformat}
+WANTED: dict[Type, str] = {
+    "text": f"a text of at most {LONGEST_TEXT:,} characters",
+    "count": "a whole number from 0 on",
+    "php": "an amount in pesos such as 1200.50",
+    "date": "a day such as 2026-01-31",
+}

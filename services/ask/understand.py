@@ -1,56 +1,20 @@
 """From phrases to a frame, or to the question that has to be asked back. Nothing is guessed: what stays open is asked."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from services import metrics
 from services.ask.choose import Choice, Meant, candidates, usable_by
 from services.ask.dates import Calendar, Period, period
-from services.ask.frame import GRAIN, Frame, Shape
+from services.ask.frame import GRAIN, Frame
 from services.ask.lexicon import Lexicon
 from services.ask.model import Subject
+from services.ask.outcome import MOST_CHOICES, NotUnderstood, Open, Outcome, Unclear, Understood, capital, either
+from services.ask.shape import Shaper
 from services.ask.spans import Scanned, scan
 
-TOP = 5
-MOST_CHOICES = 6
 MOST_BARE = 3  # phrases of a question that names a value alone, such as a place
 GRAIN_DAYS = {"day": 30, "week": 84, "month": 365, "quarter": 730, "year": 1_825}
-METRIC_GRAINS = ("day", "week", "month")
-
-
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """What it comes to, and what was read as what."""
-
-    frame: Frame
-    repaired: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """`choices` are whole questions, each of which can be answered."""
-
-    question: str
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class NotUnderstood:
-    """`unknown` are the words that mean nothing here; empty where nothing was asked."""
-
-    unknown: tuple[str, ...]
-
-
-Outcome = Understood | Open | NotUnderstood
-
-
-class _Unclear(Exception):  # noqa: N818 - carries a question back, nothing went wrong
-    """Stops the building of a frame."""
-
-    def __init__(self, question: str, choices: Sequence[str] = ()) -> None:
-        super().__init__(question)
-        self.open = Open(question, tuple(choices)[:MOST_CHOICES])
 
 
 def understand(message: str, lexicon: Lexicon, calendar: Calendar, context: Frame | None = None) -> Outcome:
@@ -66,10 +30,10 @@ def understand(message: str, lexicon: Lexicon, calendar: Calendar, context: Fram
         return _unusable(message, scanned, lexicon)
     if len(chosen) > 1:
         choices = tuple(f"{message.rstrip(' ?')} ({choice.subject.label})?" for choice in chosen[:MOST_CHOICES])
-        return Open(f"Is this about {_either([choice.subject.label for choice in chosen])}?", choices)
+        return Open(f"Is this about {either([choice.subject.label for choice in chosen])}?", choices)
     try:
         frame = _Builder(message, chosen[0], scanned, lexicon, calendar).frame(context)
-    except _Unclear as unclear:
+    except Unclear as unclear:
         return unclear.open
     return Understood(frame, scanned.repaired)
 
@@ -87,13 +51,8 @@ def _unusable(message: str, scanned: Scanned, lexicon: Lexicon) -> Outcome:
     odd = [span.text for span in scanned.spans if span.content and not span.of(subject.name)]
     dimensions = [one.label for one in subject.dimensions if one.groups] or ["nothing else"]
     return Open(
-        f"{subject.label[0].upper()}{subject.label[1:]} cannot be asked by {_either(odd or ['that'])}; they can by {_either(dimensions)}."
+        f"{subject.label[0].upper()}{subject.label[1:]} cannot be asked by {either(odd or ['that'])}; they can by {either(dimensions)}."
     )
-
-
-def _either(names: Sequence[str]) -> str:
-    names = list(dict.fromkeys(names))
-    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 class _Builder:
@@ -110,13 +69,13 @@ class _Builder:
         self._follows = bool(scanned.spans) and scanned.spans[0].has("follow")
 
     def frame(self, context: Frame | None) -> Frame:
-        """Raises _Unclear with the question that must be answered first."""
+        """Raises Unclear with the question that must be answered first."""
         fresh = (self._choice.settled("noun") or self._choice.settled("measure")) and not self._follows
         base = Frame(self._subject.name) if fresh or context is None else self._carried(context)
         made = replace(base, measure=self._measure(base), by=self._by(base), when=self._when(base))
         made = made.narrowed(self._where())
         made = self._placed(self._in_time(made))
-        made = self._shaped(made)
+        made = Shaper(self._message, self._choice, dated=bool(self._scanned.periods)).shaped(made)
         self._check(made)
         return made
 
@@ -142,15 +101,15 @@ class _Builder:
         names = list(dict.fromkeys(one.atom.name for one in self._choice.of("measure")))
         if len(names) > 1 and "count" not in names:
             labels = [self._subject.measure(name).label for name in names]
-            raise _Unclear(f"One measure at a time, please: {_either(labels)}?")
+            raise Unclear(f"One measure at a time, please: {either(labels)}?")
         name = names[0] if names else base.measure if not self._choice.settled("noun") else self._subject.measures[0].name
         if "average" in self._operators:
             average = self._subject.measure(name).average
             if average is None:
-                raise _Unclear(f"There is no average of {self._subject.measure(name).label}.", self._examples())
+                raise Unclear(f"There is no average of {self._subject.measure(name).label}.", self._examples())
             return average
         if "total" in self._operators and not self._subject.measure(name).additive:
-            raise _Unclear(f"{_capital(self._subject.measure(name).label)} cannot be added up.")
+            raise Unclear(f"{capital(self._subject.measure(name).label)} cannot be added up.")
         return name
 
     def _by(self, base: Frame) -> tuple[str, ...]:
@@ -158,18 +117,18 @@ class _Builder:
         told += [GRAIN + one.atom.name for one in self._choice.of("grain")]
         by = tuple(dict.fromkeys(told))
         if len(by) > 2:
-            raise _Unclear("Group by one or two things at a time, please.")
+            raise Unclear("Group by one or two things at a time, please.")
         return by or base.by
 
     def _when(self, base: Frame) -> str | None:
-        told = [one for one in self._choice.of("when")]
+        told = self._choice.of("when")
         if not told:
             return base.when
         first = self._subject.dates[0].name
         name = next((one.atom.name for one in told if one.atom.name != first), first)
         if name != first and not self._scanned.periods and base.period is None:
             choices = [f"{self._message} {span}?" for span in ("this month", "this year", "last year")]
-            raise _Unclear(f"{_capital(told[0].span.text)} when?", choices)
+            raise Unclear(f"{capital(told[0].span.text)} when?", choices)
         return None if name == first else name
 
     def _where(self) -> dict[str, tuple[str, ...]]:
@@ -199,7 +158,7 @@ class _Builder:
                 f"{self._message} ({dimension.label} of {self._place(atom.name, atom.value, only)})?"
                 for only in self._holders(atom.name, atom.value)
             ]
-        raise _Unclear(f"Which {one.span.text} is meant?", choices)
+        raise Unclear(f"Which {one.span.text} is meant?", choices)
 
     def _holders(self, name: str, value: str) -> tuple[str, ...]:
         return self._lexicon.within.get(value, ()) if name == "municipality" and self._subject.name == "communities" else ("",)
@@ -212,7 +171,7 @@ class _Builder:
         for name in frame.values("municipality"):
             provinces = self._lexicon.within.get(name, ())
             if len(provinces) > 1 and not set(frame.values("province")) & set(provinces) and not frame.values("region"):
-                raise _Unclear(f"Which {name} is meant?", [f"{self._message} ({name}, {province})?" for province in provinces])
+                raise Unclear(f"Which {name} is meant?", [f"{self._message} ({name}, {province})?" for province in provinces])
         return frame
 
     # --- time ---------------------------------------------------------------------------------------------------------------
@@ -220,9 +179,9 @@ class _Builder:
     def _in_time(self, frame: Frame) -> Frame:
         told = self._scanned.periods
         if (told or frame.grain) and not self._subject.dates:
-            raise _Unclear(f"{_capital(self._subject.label)} have no dates here: they are as they were imported last.")
+            raise Unclear(f"{capital(self._subject.label)} have no dates here: they are as they were imported last.")
         if len(told) > 2 or (len(told) == 2 and not {"compare", "previous"} & set(self._operators)):
-            raise _Unclear("One range of days at a time, please, or two to compare.")
+            raise Unclear("One range of days at a time, please, or two to compare.")
         if told:
             frame = replace(frame, period=told[0], earlier=told[1] if len(told) == 2 else None)
         if frame.period is None and self._subject.default_days:
@@ -234,98 +193,12 @@ class _Builder:
         end = self._calendar.today + timedelta(days=1)
         return period(end - timedelta(days=days), end)
 
-    # --- shape --------------------------------------------------------------------------------------------------------------
-
-    def _shaped(self, frame: Frame) -> Frame:
-        numbers = [int(one.atom.value) for one in self._choice.of("number")]
-        for shape in ("top", "bottom"):
-            if shape in self._operators:
-                return self._ranked(frame, shape, numbers)
-        if numbers:
-            raise _Unclear("A number means something here only as in “top 5”, and in dates.")
-        if "compare" in self._operators or "previous" in self._operators:
-            return self._compared(frame)
-        if "share" in self._operators:
-            return self._shared(frame)
-        if "trend" in self._operators or frame.grain:
-            return self._trend(frame)
-        if any(len(values) > 1 for _, values in frame.where) and not frame.by:
-            return replace(frame, by=tuple(name for name, values in frame.where if len(values) > 1)[:1])
-        if self._lists(frame):
-            return replace(frame, shape="list")
-        changed = bool(self._choice.of("dimension")) or self._choice.settled("measure")
-        return replace(frame, shape="plain", n=None) if frame.shape in ("trend", "share", "list") and changed else frame
-
-    def _ranked(self, frame: Frame, shape: Shape, numbers: Sequence[int]) -> Frame:
-        by = frame.by
-        if not by and self._subject.has("place") and (self._choice.settled("noun") or frame.values("level")):
-            by = ("place",)
-        if not by:
-            grouped = [one.label for one in self._subject.dimensions if one.groups]
-            raise _Unclear(f"By what shall it be ranked: {_either(grouped)}?", [f"{self._message} by {label}?" for label in grouped])
-        one_wanted = any(not _many(one.span.text) for one in (*self._choice.of("dimension"), *self._choice.of("grain")))
-        one_wanted |= by == ("place",) and any(not _many(one.span.text) for one in self._choice.of("noun"))
-        n = numbers[0] if numbers else 1 if one_wanted and not self._grouped_by() else TOP
-        return replace(frame, shape=shape, n=n, by=by)
-
-    def _grouped_by(self) -> bool:
-        """“Most meetings by region” ranks several, “which region has most meetings” wants one."""
-        return "by" in self._operators
-
-    def _compared(self, frame: Frame) -> Frame:
-        if frame.earlier:
-            return replace(frame, shape="compare")
-        several = tuple(name for name, values in frame.where if len(values) > 1)
-        if several and "previous" not in self._operators:
-            return replace(frame, by=frame.by or several[:1], shape="plain")
-        if frame.by and not self._scanned.periods and "previous" not in self._operators:
-            return replace(frame, shape="plain")
-        before = frame.period.before() if frame.period else None
-        if before is None:
-            if not self._subject.dates:
-                raise _Unclear("Compare it with what? Name two values, or something to group by.")
-            raise _Unclear("Compare which days?", [f"{self._message} this month?", f"{self._message} this year?"])
-        return replace(frame, shape="compare", earlier=before)
-
-    def _shared(self, frame: Frame) -> Frame:
-        """The share of what its filters name, places and levels aside where there are others; or of each group."""
-        if not self._subject.measure(frame.measure).additive:
-            raise _Unclear(f"There is no share of {self._subject.measure(frame.measure).label}.")
-        implied = {name for one in self._choice.of("noun") for name, _ in one.atom.where}
-        told = [name for name, _ in frame.where if name not in implied]
-        part = [name for name in told if not self._subject.dimension(name).shared] or ([] if frame.by else told)
-        if not part and not frame.by:
-            raise _Unclear("The share of what? Name a value, or something to group by.")
-        return replace(frame, shape="share", part=tuple(part))
-
-    def _trend(self, frame: Frame) -> Frame:
-        by = frame.by
-        if frame.grain is None:
-            by = (GRAIN + self._grain(frame.period), *by)[:2]
-        if not self._subject.dates:
-            raise _Unclear(f"{_capital(self._subject.label)} have no dates here: they are as they were imported last.")
-        if self._subject.metrics and by and any(name.startswith(GRAIN) and name[1:] not in METRIC_GRAINS for name in by):
-            raise _Unclear(
-                f"{_capital(self._subject.measure(frame.measure).label)} is known by day, week or month.", [f"{self._message} by month?"]
-            )
-        return replace(frame, by=tuple(sorted(by, key=lambda name: not name.startswith(GRAIN))), shape="trend", n=None)
-
-    def _grain(self, told: Period | None) -> str:
-        if told is None or told.start is None or told.end is None:
-            return "month"
-        days = (told.end - told.start).days
-        return "day" if days <= 31 else "week" if days <= 120 else "month"
-
-    def _lists(self, frame: Frame) -> bool:
-        other = {"count", "average", "total"} & set(self._operators)
-        return "list" in self._operators and not other and not frame.by and frame.measure == "count" and bool(self._subject.listing)
-
     # --- what cannot be ---------------------------------------------------------------------------------------------------------
 
     def _check(self, frame: Frame) -> None:
         for name in frame.by:
             if not name.startswith(GRAIN) and not self._subject.dimension(name).groups and frame.shape not in ("top", "bottom"):
-                raise _Unclear(f"{_capital(self._subject.label)} cannot be grouped by {name}.")
+                raise Unclear(f"{capital(self._subject.label)} cannot be grouped by {name}.")
         if self._subject.metrics:
             self._check_metrics(frame)
 
@@ -335,20 +208,11 @@ class _Builder:
         for name in (*(name for name in frame.by if not name.startswith(GRAIN)), *(name for name, _ in frame.where)):
             if not metrics.splits(name, known):
                 splits = [one.label for one in self._subject.dimensions if metrics.splits(one.name, known)]
-                raise _Unclear(
-                    f"{_capital(known.label)} cannot be asked by {self._subject.dimension(name).label}; it can by {_either(splits)}."
+                raise Unclear(
+                    f"{capital(known.label)} cannot be asked by {self._subject.dimension(name).label}; it can by {either(splits)}."
                 )
         if frame.period is None or frame.period.start is None or frame.period.end is None:
-            raise _Unclear("From when to when?", [f"{self._message} {span}?" for span in ("this month", "this year")])
+            raise Unclear("From when to when?", [f"{self._message} {span}?" for span in ("this month", "this year")])
 
     def _examples(self) -> tuple[str, ...]:
-        return tuple(f"{_capital(one.label)}?" for one in self._subject.measures if not one.additive)
-
-
-def _many(words: str) -> bool:
-    """Whether it asks for several: "regions", and not "status" or "class"."""
-    return words.endswith("s") and not words.endswith(("ss", "us"))
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
+        return tuple(f"{capital(one.label)}?" for one in self._subject.measures if not one.additive)

@@ -1,6 +1,6 @@
 """Answers in words: numbers with their units, and what the question was taken to mean. Plain text, no markup."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -52,25 +52,30 @@ def number(value: Cell, unit: str) -> str:
         return UNKNOWN
     if isinstance(value, str | date):
         return str(value)
-    match unit:
-        case "usd":
-            return _dollars(Decimal(str(value)))
-        case "php":
-            return f"₱{Decimal(str(value)) / 100:,.2f}"
-        case "share":
-            return f"{float(value):.1%}" if not 0 < abs(float(value)) < 0.001 else f"{float(value):.3%}"
-        case "percent":
-            return f"{float(value):,.1f} %"
-        case "ms":
-            return f"{float(value):,.0f} ms" if float(value) < 1_000 else f"{float(value) / 1_000:,.2f} s"
-    said = {"s": "{:,.0f} s", "days": "{:,.1f} days", "per_min": "{:,.2f} a minute", "rating": "{:.2f} of 5"}.get(unit)
-    if said:
-        return said.format(float(value))
+    if unit in UNITS:
+        return UNITS[unit](value)
     return f"{value:,}" if isinstance(value, int) else f"{float(value):,.1f}"
 
 
 def _dollars(value: Decimal) -> str:
     return f"${value:,.2f}" if value == 0 or abs(value) >= 1 else f"${value:.6f}".rstrip("0")
+
+
+def _share_text(value: float | Decimal) -> str:
+    return f"{float(value):.1%}" if not 0 < abs(float(value)) < 0.001 else f"{float(value):.3%}"
+
+
+UNITS: dict[str, Callable[[int | float | Decimal], str]] = {
+    "usd": lambda value: _dollars(Decimal(str(value))),
+    "php": lambda value: f"₱{Decimal(str(value)) / 100:,.2f}",
+    "share": _share_text,
+    "percent": lambda value: f"{float(value):,.1f} %",
+    "ms": lambda value: f"{float(value):,.0f} ms" if float(value) < 1_000 else f"{float(value) / 1_000:,.2f} s",
+    "s": lambda value: f"{float(value):,.0f} s",
+    "days": lambda value: f"{float(value):,.1f} days",
+    "per_min": lambda value: f"{float(value):,.2f} a minute",
+    "rating": lambda value: f"{float(value):.2f} of 5",
+}
 
 
 def _about(frame: Frame, subject: Subject) -> list[str]:

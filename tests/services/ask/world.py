@@ -1,4 +1,4 @@
-"""What questions can name in these tests: all places of the geographic code, the invented rows, some traffic. And a small database of it."""
+"""What questions can name in these tests: all places of the geographic code, the invented rows, some traffic; and a small database."""
 
 import csv
 import os
@@ -123,9 +123,9 @@ def fill() -> None:
             tables.write(connection, table, rows, actor="tests")
     now = datetime.now(UTC)
     arrive(many(800, now - timedelta(days=14), timedelta(days=14)))
-    sessions = [
-        {"id": f"s{n}", "started_at": (now - timedelta(hours=5 * n)).isoformat(), "ended_at": (now - timedelta(hours=5 * n - 1)).isoformat(), "module": "tutor",
-         "user_id": f"u{n % 9}", "rating": 1 + n % 5, "messages": n % 12, "topics": [f"topic {n % 3}"]}
-        for n in range(1, 60)
-    ]  # fmt: skip
+    sessions = []
+    for n in range(1, 60):
+        start = now - timedelta(hours=5 * n)
+        told = {"id": f"s{n}", "started_at": start.isoformat(), "ended_at": (start + timedelta(hours=1)).isoformat(), "module": "tutor"}
+        sessions.append(told | {"user_id": f"u{n % 9}", "rating": 1 + n % 5, "messages": n % 12, "topics": [f"topic {n % 3}"]})
     arrive(sessions, noun="sessions")
