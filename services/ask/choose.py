@@ -77,13 +77,16 @@ def _head(spans: Sequence[Span], subject: Subject) -> int | None:
     """The span that names the subject: one that can be nothing else, or the first that is not grouped by."""
     kinds = [{atom.kind for atom in span.of(subject.name)} for span in spans]
     for place, found in enumerate(kinds):
-        if found == {"noun"}:
+        if "noun" in found and "dimension" not in found and not _named_by_neighbour(spans, place, subject.name):
             return place
+    able = []
     for place, found in enumerate(kinds):
         names = {atom.name for atom in spans[place].of(subject.name) if atom.kind == "dimension"}
         if "noun" in found and not _grouped(spans, place) and not _names_neighbour(spans, place, names, subject.name):
-            return place
-    return None
+            able.append(place)
+    # "Which province has the fewest municipalities": municipalities are counted, by province.
+    ranked = len(able) > 1 and any(span.has("operator", "top") or span.has("operator", "bottom") for span in spans[able[0] : able[1]])
+    return able[1] if ranked else next(iter(able), None)
 
 
 def _grouped(spans: Sequence[Span], place: int) -> bool:
@@ -128,6 +131,12 @@ def _names_neighbour(spans: Sequence[Span], place: int, names: set[str], subject
         if beside and any(atom.kind == "value" and atom.name in names for atom in spans[near].of(subject)):
             return True
     return False
+
+
+def _named_by_neighbour(spans: Sequence[Span], place: int, subject: str) -> bool:
+    """Whether a dimension beside it says that it is a value: "level barangays"."""
+    names = {atom.name for atom in spans[place].of(subject) if atom.kind == "value"}
+    return bool(names & _named_beside(spans, place, subject))
 
 
 def _named_beside(spans: Sequence[Span], place: int, subject: str) -> set[str]:

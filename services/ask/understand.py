@@ -13,7 +13,8 @@ from services.ask.outcome import MOST_CHOICES, NotUnderstood, Open, Outcome, Unc
 from services.ask.shape import Shaper
 from services.ask.spans import Scanned, scan
 
-MOST_BARE = 3  # phrases of a question that names a value alone, such as a place
+LARGE = ("Prov", "City", "Mun")  # what lies in no municipality
+MOST_BARE = 5  # phrases of a question that names a value alone, such as a place
 GRAIN_DAYS = {"day": 30, "week": 84, "month": 365, "quarter": 730, "year": 1_825}
 
 
@@ -140,12 +141,21 @@ class _Builder:
         settled = {(one.span.words, one.atom.name) for one in values if not one.options}
         for one in values:
             if one.options:
-                names = [name for words, name in settled if words == one.span.words]
-                if not names:
-                    self._ask_which(one)
+                self._settle(one, settled, where)
                 continue
             where.setdefault(one.atom.name, []).append(one.atom.value)
         return {name: tuple(dict.fromkeys(told)) for name, told in where.items()}
+
+    def _settle(self, one: Meant, settled: set[tuple[tuple[str, ...], str]], where: dict[str, list[str]]) -> None:
+        """A name that several things have: said again with its kind, or the one that can hold what is counted."""
+        if any(words == one.span.words for words, _ in settled):
+            return
+        inside = {level for level in where.get("level", ()) if level in LARGE}
+        left = [atom for atom in one.options if not (inside and atom.name == "municipality")]
+        if len(left) == 1:
+            where.setdefault(left[0].name, []).append(left[0].value)
+            return
+        self._ask_which(one)
 
     def _ask_which(self, one: Meant) -> None:
         """A name that several things have."""

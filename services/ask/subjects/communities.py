@@ -48,7 +48,7 @@ COMMUNITIES = Subject(
         ),
         Measure(
             "population_max",
-            "largest population",
+            "population of the largest place",
             "people",
             "max(population)",
             ("maximum population", "largest population of a single place"),
@@ -57,7 +57,7 @@ COMMUNITIES = Subject(
         ),
         Measure(
             "population_min",
-            "smallest population",
+            "population of the smallest place",
             "people",
             "min(population)",
             ("minimum population", "smallest population of a single place"),
@@ -116,8 +116,8 @@ COMMUNITIES = Subject(
             ("city class", "class of city", "kind of city"),
             {
                 "HUC": ("highly urbanized", "highly urbanised", "huc", "hucs"),
-                "CC": ("component", "component city", "component cities"),
-                "ICC": ("independent component", "independent component city", "independent component cities", "icc"),
+                "CC": ("component",),
+                "ICC": ("independent component", "icc"),
             },
             words={"HUC": "highly urbanised", "CC": "component", "ICC": "independent component"},
         ),

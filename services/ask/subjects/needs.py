@@ -99,7 +99,7 @@ NEEDS = Subject(
     ),
     dates=(
         When("assessed", "assessed", "assessed_on", ("assessed",)),
-        When("validated", "validated", "validated_on", ("validated in", "validated during", "validated since", "validated on")),
+        When("validated", "validated", "validated_on", ("validated",)),
     ),
     listing=(
         ("Code", "code"),

@@ -67,7 +67,7 @@ POLICIES = Subject(
     ),
     dates=(
         When("proposed", "proposed", "proposed_on"),
-        When("approved", "approved", "approved_on", ("approved in", "approved during", "approved since", "approved on")),
+        When("approved", "approved", "approved_on", ("approved",)),
     ),
     listing=(
         ("Code", "code"),

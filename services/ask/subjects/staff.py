@@ -81,7 +81,7 @@ TASKS = Subject(
     dates=(
         When("created", "created", "created_on", ("created",)),
         When("due", "due", "due_on", ("due",)),
-        When("done", "completed", "done_on", ("completed in", "completed during", "completed since", "finished in")),
+        When("done", "completed", "done_on", ("completed", "finished", "done", "closed")),
     ),
     listing=(
         ("Code", "code"),
