@@ -38,6 +38,7 @@ page = st.navigation(
         st.Page(PAGES / "record.py", title="Record", icon=":material/description:", visibility="hidden"),
         st.Page(PAGES / "analyses.py", title="Analyses", icon=":material/insights:"),
         st.Page(PAGES / "factoids.py", title="Summaries & factoids", icon=":material/lightbulb:"),
+        st.Page(PAGES / "ask.py", title="Ask", icon=":material/chat:"),
         st.Page(PAGES / "telemetry.py", title="Telemetry", icon=":material/sensors:"),
         st.Page(PAGES / "prices.py", title="Prices", icon=":material/sell:"),
     ],

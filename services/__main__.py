@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from services.accounts import cli as accounts
+from services.ask import cli as ask
 from services.db import cli as database
 from services.errors import BinnacleError
 from services.pricing import cli as pricing
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an expected failure is one sentence on stderr and exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m services", description="Binnacle from the command line.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for noun in (accounts, importers, records, rollups, pricing, telemetry, schedules, sitewide, database):
+    for noun in (accounts, importers, records, rollups, pricing, telemetry, schedules, sitewide, ask, database):
         noun.register(commands)
     args = parser.parse_args(arguments)
     try:

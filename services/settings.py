@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     workers_default: int = Field(default=1, ge=0, le=64)
     store_payloads: bool = False
     telemetry_rules: Path | None = None
+    school_year_month: int = Field(default=6, ge=1, le=12)
+    chat_use_ai_fallback: bool = False
     log_level: str = "INFO"
 
     @field_validator("reporting_zone")
@@ -49,6 +51,14 @@ class Settings(BaseSettings):
         if name not in available_timezones():
             raise ValueError(f"'{name}' is not an IANA time zone such as 'Asia/Manila'")
         return name
+
+    @field_validator("chat_use_ai_fallback")
+    @classmethod
+    def _stays_off(cls, wanted: bool) -> bool:
+        """Ask has no way to a model; whoever expects one shall learn that at the start."""
+        if wanted:
+            raise ValueError("Ask answers without AI; leave it out or set it to false")
+        return wanted
 
     @field_validator("database_url")
     @classmethod

@@ -45,6 +45,7 @@ KINDS = {
     "sitewide.summaries": Kind("workers.sitewide:summarise", "default", 3600),
     "sitewide.factoids": Kind("workers.sitewide:factoids", "default", 3600),
     "sitewide.revalidate": Kind("workers.sitewide:revalidate", "default", 3600),
+    "ask.statistics": Kind("workers.ask:refresh", "default", 300),
     "sample.generate": Kind("workers.sample:generate", "default", 3600),
     "housekeeping": Kind("workers.housekeeping:tidy", "default", 600),
 }  # fmt: skip

@@ -58,9 +58,9 @@ def build(*, sessions: bool) -> FastAPI:
 
 
 def _reading() -> tuple[ModuleType, ...]:
-    from console.api import analyses, export, factoids, jobs, metrics, prometheus, records, reference
+    from console.api import analyses, chat, export, factoids, jobs, metrics, prometheus, records, reference
 
-    return metrics, export, jobs, records, analyses, factoids, prometheus, reference
+    return metrics, export, jobs, records, analyses, factoids, chat, prometheus, reference
 
 
 def _add_failures(operation: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from datetime import time
 
 from sqlalchemy import Connection
 
+from services.ask import statistics
 from services.errors import Conflict, NotFound
 from services.schedules import schedules
 from services.schedules.plan import Plan
@@ -17,13 +18,14 @@ FACTOIDS_WARMED = (time(5, 50), time(10, 20), time(13, 50), time(18, 20))
 
 
 def plans() -> dict[str, Plan]:
-    """By name: the hourly broom and statistics of sessions, the nightly comparison of the last two days with the stored operations,
+    """By name: the hourly broom and statistics of sessions and of Ask, the nightly comparison of the last two days with the stored operations,
     summaries of councils' figures where they changed, the four slots of factoids with a look at them shortly before each, and what looks
     for findings."""
     zone = settings().reporting_zone
     return {
         "housekeeping": Plan("housekeeping", Timing(zone, every_s=3600)),
         "session-statistics": Plan("sessions.statistics", Timing(zone, every_s=3600)),
+        "ask-statistics": Plan(statistics.KIND, Timing(zone, every_s=statistics.EVERY_S)),
         "sitewide-summaries": Plan("sitewide.summaries", Timing(zone, every_s=1800)),
         "sitewide-warm": Plan("sitewide.revalidate", Timing(zone, FACTOIDS_WARMED), catch_up_s=900),
         "sitewide-factoids": Plan("sitewide.factoids", Timing(zone, FACTOID_SLOTS), catch_up_s=3 * 3600),

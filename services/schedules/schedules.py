@@ -21,7 +21,10 @@ from services.schedules.plan import Plan, usable_name, usable_zone
 from services.schedules.slots import Timing, between, upcoming
 
 BY_CLOCK = "schedule"  # who decided and made the job when nobody did by hand
-BUILTIN = ("housekeeping", "verify", "sitewide-summaries", "sitewide-warm", "sitewide-factoids")
+BUILTIN = (
+    "housekeeping", "verify", "session-statistics", "costs", "incidents", "sitewide-summaries", "sitewide-warm", "sitewide-factoids",
+    "ask-statistics",
+)  # fmt: skip
 AT_ONCE = 5_000  # decisions of one schedule in one tick; a longer backlog takes more ticks, and only its end runs
 FARTHEST = timedelta(days=366)
 

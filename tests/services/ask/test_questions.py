@@ -1,0 +1,123 @@
+"""Fresh questions, with what each must be understood as; and thousands that have nothing to do with us."""
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.ask import faq, templates
+from services.ask.dates import Period, add_months, period
+from services.ask.frame import Frame
+from services.ask.normalise import LONGEST
+from services.ask.outcome import NotUnderstood, Open, Outcome, Understood
+from services.ask.understand import understand
+from tests.services.ask import world
+
+REGIONS = {
+    "R1": "Region I (Ilocos Region)", "R2": "Region II (Cagayan Valley)", "R3": "Region III (Central Luzon)", "R4A": "Region IV-A (CALABARZON)",
+    "R5": "Region V (Bicol Region)", "R8": "Region VIII (Eastern Visayas)", "R10": "Region X (Northern Mindanao)",
+    "R12": "Region XII (SOCCSKSARGEN)", "NCR": "National Capital Region (NCR)", "CAR": "Cordillera Administrative Region (CAR)",
+    "BARMM": "Bangsamoro Autonomous Region In Muslim Mindanao (BARMM)",
+}  # fmt: skip
+DEFAULT_DAYS = {"d7": 7, "d30": 30}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`expected` is a frame, "clarify", "no" or "faq"; `goes_on` from the question before."""
+
+    message: str
+    expected: Frame | str
+    goes_on: bool
+
+
+def questions() -> Iterator[Asked]:
+    for line in (Path(__file__).parent / "questions.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            message, _, told = line.partition(" => ")
+            expected: Frame | str = told if told in ("clarify", "no", "faq") else frame(told)
+            yield Asked(message.removeprefix("> "), expected, message.startswith("> "))
+
+
+def frame(told: str) -> Frame:
+    """The frame of a line of questions.txt."""
+    head, *rest = told.split("; ")
+    subject, measure = head.split(".")
+    where: dict[str, tuple[str, ...]] = {}
+    made: dict[str, object] = {}
+    for part in rest:
+        name, _, value = part.partition("=")
+        values = tuple(value.split("|"))
+        match name:
+            case "by":
+                made["by"] = values
+            case "days":
+                made["period"] = days(value)
+            case "earlier":
+                made["earlier"] = days(value)
+            case "when":
+                made["when"] = value
+            case "top" | "bottom":
+                made |= {"shape": name, "n": int(value)}
+            case "trend" | "compare" | "list":
+                made["shape"] = name
+            case "share":
+                made |= {"shape": "share", "part": values if value else ()}
+            case _:
+                where[name] = tuple(REGIONS.get(one, one) for one in values)
+    return Frame(subject, measure, where=tuple(sorted(where.items())), **made)  # type: ignore[arg-type]
+
+
+def days(told: str) -> Period:
+    if told in DEFAULT_DAYS:
+        end = world.TODAY + timedelta(days=1)
+        return period(end - timedelta(days=DEFAULT_DAYS[told]), end)
+    if ".." in told:
+        first, last = told.split("..")
+        return period(date.fromisoformat(first) if first else None, date.fromisoformat(last) + timedelta(days=1) if last else None)
+    if "Q" in told:
+        first_day = date(int(told[:4]), 3 * int(told[-1]) - 2, 1)
+        return period(first_day, add_months(first_day, 3))
+    first_day = date(int(told[:4]), int(told[5:] or 1), 1)
+    return period(first_day, add_months(first_day, 1 if told[4:] else 12))
+
+
+def kind(outcome: Outcome) -> str:
+    return {Understood: "answer", Open: "clarify", NotUnderstood: "no"}[type(outcome)]
+
+
+def asked_in_order() -> list[tuple[Asked, Outcome | None]]:
+    """Every question with what it comes to; None for one of the FAQ."""
+    done: list[tuple[Asked, Outcome | None]] = []
+    context: Frame | None = None
+    for asked in questions():
+        outcome = (
+            None
+            if faq.match(asked.message)
+            else understand(asked.message, world.known(), world.CALENDAR, context if asked.goes_on else None)
+        )
+        if isinstance(outcome, Understood):
+            context = outcome.frame
+        done.append((asked, outcome))
+    return done
+
+
+def test_fresh_questions_are_answered_rightly_or_asked_back_and_never_wrongly() -> None:
+    done = asked_in_order()
+    wrong = [(asked.message, outcome) for asked, outcome in done if isinstance(outcome, Understood) and outcome.frame != asked.expected]
+    assert wrong == []
+    meant = [(asked, outcome) for asked, outcome in done if asked.expected != "no"]
+    good = [asked for asked, outcome in meant if outcome is None or not isinstance(outcome, NotUnderstood)]
+    exact = [
+        asked for asked, outcome in meant if outcome is None or kind(outcome) == ("clarify" if asked.expected == "clarify" else "answer")
+    ]
+    print(
+        f"{len(done)} questions, {len(meant)} to be answered: {len(exact)} exactly as expected, {len(good)} answered or asked back, 0 wrong"
+    )
+    assert len(done) >= 300
+    assert len(good) / len(meant) >= 0.95
+    assert len(exact) / len(meant) >= 0.90
