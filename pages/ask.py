@@ -8,7 +8,7 @@ from console.ui import acts, ask, ask_learning
 
 acts.said()
 part = "Ask"
-if identity.current().may(ask_actions.TEACHER):
+if identity.current().may(ask_actions.ROLE):
     part = st.segmented_control("Part", ["Ask", "Unanswered"], default="Ask", required=True, key="part", label_visibility="collapsed")
 if part == "Unanswered":
     ask_learning.unanswered()

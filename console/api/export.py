@@ -13,8 +13,7 @@ from services.db import transaction
 from services.explore import export
 
 PATH = "/api/metrics/export"
-ROLE = "analyst"
-router = protected("metrics", session=True, role=ROLE)
+router = protected("metrics", session=True)
 router.tags = ["metrics"]
 FORMAT: dict[str, Any] = {
     "name": "format",

@@ -21,7 +21,7 @@ PAGES = {
     "analyses": SEE,
     "telemetry": SEE,
     "prices": SEE,
-    "sitewide": SEE,
+    "factoids": SEE,
     "ask": SEE,
     "admin": CONFIGURE,
 }
@@ -33,6 +33,7 @@ ACTIONS = {
     "record_actions": ACT,
     "analysis_actions": ANALYSE,
     "budget_actions": ACT,
+    "ask_actions": CONFIGURE,  # to teach it words; whoever may see may ask
     "view_actions": SEE,
     "admin_actions": CONFIGURE,
 }
@@ -40,6 +41,9 @@ ACTIONS = {
 ROUTES = {
     "GET /api/metrics/query": SEE,
     "GET /api/metrics/export": EXPORT,
+    "GET /api/factoids": SEE,
+    "POST /api/chat/": SEE,
+    "POST /api/chat": SEE,
     "GET /api/jobs/{job_id}": SEE,
     "POST /api/jobs": ACT,
     "POST /api/jobs/{job_id}/cancel": ACT,

@@ -18,9 +18,9 @@ FACTOIDS_WARMED = (time(5, 50), time(10, 20), time(13, 50), time(18, 20))
 
 
 def plans() -> dict[str, Plan]:
-    """By name: the hourly broom and statistics of sessions and of Ask, the nightly comparison of the last two days with the stored operations,
-    summaries of councils' figures where they changed, the four slots of factoids with a look at them shortly before each, and what looks
-    for findings."""
+    """By name: the hourly broom; statistics of sessions and of Ask; the nightly comparison of the last two days with the stored operations;
+    summaries of councils' figures where they changed; the four slots of factoids, with a look at them shortly before each; and what
+    looks for findings."""
     zone = settings().reporting_zone
     return {
         "housekeeping": Plan("housekeeping", Timing(zone, every_s=3600)),

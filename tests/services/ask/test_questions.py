@@ -1,18 +1,13 @@
 """Fresh questions, with what each must be understood as; and thousands that have nothing to do with us."""
 
-import csv
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-import pytest
-
-from services.ask import faq, templates
+from services.ask import faq
 from services.ask.dates import Period, add_months, period
 from services.ask.frame import Frame
-from services.ask.normalise import LONGEST
 from services.ask.outcome import NotUnderstood, Open, Outcome, Understood
 from services.ask.understand import understand
 from tests.services.ask import world
