@@ -21,6 +21,7 @@ SAID: dict[str, tuple[str, ...]] = {
         "average cost per request",
         "average cost per call",
     ),
+    "cost_per_success": ("cost per success", "cost per successful operation", "cost per successful outcome", "cost of a success"),
     "priced_share": ("priced share", "share of priced operations", "share priced"),
     "unpriced": ("unpriced operations", "unpriced", "operations without a price"),
     "input_tokens": ("input tokens", "prompt tokens", "tokens sent"),
@@ -37,6 +38,7 @@ SAID: dict[str, tuple[str, ...]] = {
     "ttft_avg": ("time to first token", "average time to first token", "ttft"),
     "ttft_p50": ("time to first token p50", "median time to first token"),
     "ttft_p95": ("time to first token p95", "p95 time to first token", "p95 ttft"),
+    "output_speed": ("tokens a second", "tokens per second", "output speed"),
     "cached_share": ("cached share", "cache hit rate", "share of cached operations", "cache hits"),
     "sessions_started": ("sessions", "chat sessions", "user sessions", "sessions started"),
     "sessions": ("active sessions",),
@@ -46,12 +48,20 @@ SAID: dict[str, tuple[str, ...]] = {
     "session_messages": ("messages per session", "messages a session"),
     "session_rating": ("satisfaction", "user satisfaction", "session rating", "average rating of sessions", "satisfaction score"),
     "rated_share": ("rated share", "share of rated sessions", "rated sessions"),
+    "topic_coverage": ("topic coverage", "share of sessions with a topic"),
+    "sessions_without_end": ("sessions without end", "sessions without an end", "endless sessions"),
+    "sessions_backwards": ("sessions ending before they start",),
+    "sessions_overnight": ("sessions over midnight", "overnight sessions"),
+    "feedback": ("feedback", "pieces of feedback"),
+    "feedback_rating": ("feedback rating", "rating of feedback", "average feedback rating"),
+    "thumbs_up_share": ("thumbs up", "share of thumbs up"),
 }
 PAGES: dict[Category, tuple[str, ...]] = {
     "health": ("operations", "errors", "error_rate", "throughput"),
     "cost": (
         "cost",
         "cost_per_operation",
+        "cost_per_success",
         "priced_share",
         "unpriced",
         "input_tokens",
@@ -70,6 +80,7 @@ PAGES: dict[Category, tuple[str, ...]] = {
         "ttft_avg",
         "ttft_p50",
         "ttft_p95",
+        "output_speed",
         "cached_share",
     ),
     "sessions": (
@@ -81,6 +92,13 @@ PAGES: dict[Category, tuple[str, ...]] = {
         "session_messages",
         "session_rating",
         "rated_share",
+        "topic_coverage",
+        "sessions_without_end",
+        "sessions_backwards",
+        "sessions_overnight",
+        "feedback",
+        "feedback_rating",
+        "thumbs_up_share",
     ),
 }
 AVERAGE = {"cost": "cost_per_operation", "latency_avg": "latency_avg", "ttft_avg": "ttft_avg"} | {
@@ -93,7 +111,9 @@ DIMENSION_SAID = {
     "operation": ("operation type", "operation name"),
     "provider": ("provider", "vendor"),
     "model": ("model", "ai model"),
-    "topic": ("topic", "subject"),
+    "topic": ("topic",),
+    "subject": ("subject", "subject taught"),
+    "cohort": ("cohort",),
     "error_type": ("error type", "kind of error", "type of error"),
 }
 
@@ -109,7 +129,8 @@ def _measure(name: str) -> Measure:
 
 
 def _subject(page: Category, names: tuple[str, ...]) -> Subject:
-    split = [d for d in metrics.DIMENSIONS.values() if any(metrics.can_split(d.name, metrics.MEASURES[name]) for name in names)]
+    known = [d for d in metrics.DIMENSIONS.values() if d.name in DIMENSION_SAID]  # days and hours are the grammar's of ranges
+    split = [d for d in known if any(metrics.can_split(d.name, metrics.MEASURES[name]) for name in names)]
     return Subject(
         name=page,
         category=page,

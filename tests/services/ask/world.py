@@ -30,6 +30,8 @@ METRICS = {
     "environment": ("production", "staging"),
     "source": ("sample",),
     "topic": ("algebra", "grammar"),
+    "subject": ("maths", "english"),
+    "cohort": ("2026a", "2026b"),
     "error_type": ("timeout", "rate_limit"),
     "operation": ("answer", "summarise"),
 }
