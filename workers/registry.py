@@ -38,6 +38,8 @@ KINDS = {
         ),
         Kind("workers.analyses:analyse", "default", 600),
     ),
+    "costs.find": Kind("workers.findings:costs", "default", 1800),
+    "incidents.find": Kind("workers.findings:incidents", "default", 300),
     "sample.generate": Kind("workers.sample:generate", "default", 3600),
     "housekeeping": Kind("workers.housekeeping:tidy", "default", 600),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from services.ai.providers import ollama
 from services.ai.providers.spoken import Usage, known_as
 from services.clock import utc_now
-from services.pricing import overrides
+from services.pricing import current, overrides
 from services.pricing.cost import PICO_PER_NANO
 from services.pricing.unit_prices import Tiers, UnitPrices, unit_prices
 
@@ -17,10 +17,8 @@ OWN = UnitPrices("ollama", "", "own host", (), (), (), (), (), 0)  # a host of o
 def of(connection: Connection, provider: str, model: str, at: datetime) -> UnitPrices | None:
     """Prices of a call made now: an override's, else the list's; None when nobody knows them."""
     name = known_as(provider)
-    for override in overrides.strongest_first(overrides.load(connection), name, model):
-        if override.effective_from <= at and (override.until is None or at < override.until):
-            return override.unit_prices(name, model)
-    return OWN if provider == ollama.NAME else unit_prices(name, model, at)
+    ours = current.of_override(overrides.load(connection), name, model, at)
+    return ours or (OWN if provider == ollama.NAME else unit_prices(name, model, at))
 
 
 def preload() -> None:

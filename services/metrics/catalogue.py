@@ -66,6 +66,12 @@ def _dollars_per_operation(sums: Table) -> Column:
     return [None if nano is None or not priced else Decimal(nano) / NANO / priced for nano, priced in pairs]
 
 
+def _dollars_per_success(sums: Table) -> Column:
+    """Decimal USD over the operations that did not fail."""
+    rows = zip(sums["cost_nano"], sums["n"], sums["errors"], strict=True)
+    return [None if nano is None or not n or n == errors else Decimal(nano) / NANO / (n - errors) for nano, n, errors in rows]
+
+
 def _unpriced(sums: Table) -> Column:
     return [None if n is None else n - (priced or 0) for n, priced in zip(sums["n"], sums["priced"], strict=True)]
 
@@ -121,6 +127,8 @@ MEASURES: dict[str, Measure] = {
                  "What priced operations cost; unpriced ones are not in it.", 0),
         _measure("cost_per_operation", "Cost per operation", "usd", "down", "cost_nano priced", _dollars_per_operation,
                  "Cost over the operations that have a price."),
+        _measure("cost_per_success", "Cost per success", "usd", "down", "cost_nano n errors", _dollars_per_success,
+                 "Cost over the operations that went well, what failed paid by them; where some are unpriced it is too low."),
         _measure("priced_share", "Priced share", "share", "up", "priced n", _ratio("priced", "n"), "Operations whose cost is known."),
         _measure("unpriced", "Unpriced", "count", "down", "n priced", _unpriced, "Operations whose cost is unknown.", 0),
         _told("input_tokens", "Input tokens", "Tokens sent, cache tokens included."),
@@ -136,6 +144,8 @@ MEASURES: dict[str, Measure] = {
         _measure("ttft_avg", "Average time to first token", "ms", "down", "ttft_us ttft_n", _ratio("ttft_us", "ttft_n", 1e-3),
                  "Mean wait for the first token of streamed answers."),
         *_quantiles("ttft", "Time to first token", "ttft_hist", (50, 95)),
+        _measure("output_speed", "Tokens a second", "count", "up", "output_tokens latency_us", _ratio("output_tokens", "latency_us", 1e6),
+                 "Output tokens over the time that operations took."),
         _measure("throughput", "Throughput", "per_min", None, "n minutes", _ratio("n", "minutes"), "Operations a minute.", 0),
         _distinct("users", "Users", "user", "Distinct users of operations."),
         _distinct("sessions", "Active sessions", "session", "Distinct sessions with operations."),

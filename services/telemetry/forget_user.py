@@ -133,6 +133,11 @@ def forget_user(connection: Connection, user_key: str, source: str | None = None
         " subject = case when not f.own then s.subject end, cohort = case when not f.own then s.cohort end"
         " from forgotten_sessions f where (s.source, s.session_key) = (f.source, f.session_key)"
     )
+    # Who spends most is found again within the hour.
+    changed("delete from cost_spenders where kind = 'user' and key = :key")
+    changed(
+        "delete from cost_spenders c using forgotten_sessions f where c.kind = 'session' and (c.source, c.key) = (f.source, f.session_key)"
+    )
     if source in (None, OURS):
         # What the user asked our models and was told; the calls themselves stay, with their cost.
         counts["turns"] = changed("delete from ai_turns where user_key = :key")

@@ -1,0 +1,127 @@
+"""What was spent and what of it: the month, the course with its budget, the parts by any dimension, what has no price."""
+
+from decimal import Decimal
+from typing import Literal
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from console.ui import budgets, cards, charts, formats
+from console.ui.filters import DIMENSIONS, Selection
+from services import metrics
+from services.costs import outlook, savings
+from services.costs.outlook import Outlook
+
+SHAPES = ("bars", "treemap")
+LINE_WITHIN = 3.0  # times the dearest day: a budget line above that would flatten the bars
+MOST_NAMED = 5
+
+
+def month(chosen: Selection) -> None:
+    """Today, this month and its end, a session, and what caches saved: with the filters of the page."""
+    now = outlook.month(chosen.where)
+    course = pd.to_numeric(now.by_day["cost"]).astype("float64").fillna(0).tail(30).tolist()
+    each = metrics.query(["cost", "sessions"], **chosen.whole_days).frame.iloc[0]
+    saved = savings.saved((chosen.start, chosen.end), chosen.where)
+    today, so_far, end, session, caches = st.columns(5)
+    today.metric("Today", _money(now.today), border=True, height="stretch", chart_data=course if any(course) else None, chart_type="area")
+    so_far.metric("Month to date", _money(now.so_far), border=True, height="stretch")
+    with end:
+        _month_end(now)
+    session.metric(
+        "Cost per session", _money(each["cost"] / int(each["sessions"]) if each["cost"] and each["sessions"] else None), border=True,
+        height="stretch", help="Cost of the range over its active sessions; operations outside sessions are in the cost too.",
+    )  # fmt: skip
+    caches.metric(
+        "Saved by caches", _money(saved.answers + saved.tokens), border=True, height="stretch",
+        help=f"An estimate for the range: answers that were not asked for again {formats.money(saved.answers)}, tokens that providers read "
+        f"from their caches {formats.money(saved.tokens)} (less what writing them cost).".replace("$", r"\$"),
+    )  # fmt: skip
+
+
+def breakdown(chosen: Selection, budgeted: list[Outlook]) -> None:
+    """Cost over time beside cost in all, split by a dimension of choice."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        by = st.segmented_control(
+            "Split by", DIMENSIONS, default="module", format_func=lambda name: metrics.DIMENSIONS[name].label, key="split",
+            bind="query-params", required=True, label_visibility="collapsed",
+        ) or "module"  # fmt: skip
+        shape = st.segmented_control("Shape", SHAPES, default=SHAPES[0], key="shape", bind="query-params", required=True,
+                                     label_visibility="collapsed")  # fmt: skip
+    over_time = metrics.query(["cost"], by=[by], interval=chosen.interval, **chosen.asked).frame
+    parts = metrics.query(["cost"], by=[by], **chosen.asked).frame
+    left, right = st.columns(2)
+    with left:
+        figure = charts.stacked(over_time, "cost", by)
+        note = _budget_line(figure, over_time, chosen, budgeted)
+        cards.chart(f"Cost by {by}", figure, f"Stacked bars: cost over time by {by}", by=by)
+        if note:
+            st.caption(note)
+    with right:
+        if shape == "treemap":
+            cards.chart(f"Parts by {by}", treemap(parts, by), f"Treemap: cost of each {by}")
+        else:
+            cards.chart(f"Parts by {by}", charts.ranked(parts, "cost", by), f"Bars: cost of each {by}, the largest first", by=by)
+
+
+def treemap(frame: pd.DataFrame, by: str) -> go.Figure:
+    """An area a value, as large as its cost."""
+    costs = pd.to_numeric(frame["cost"]).astype("float64")
+    known = frame.assign(value=costs)[costs > 0].sort_values("value", ascending=False)
+    figure = go.Figure(
+        go.Treemap(
+            labels=[formats.short(name) for name in known[by]], ids=known[by], parents=[""] * len(known), values=known["value"],
+            text=[formats.money(cost) for cost in known["cost"]], customdata=known[by], textinfo="label+text+percent root",
+            hovertemplate="%{customdata}: %{text}, %{percentRoot:.1%}<extra></extra>", root_color="rgba(0,0,0,0)", sort=False,
+        )
+    )  # fmt: skip
+    figure.update_layout(height=charts.HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, treemapcolorway=charts.COLOURS)
+    return figure
+
+
+def unpriced(chosen: Selection) -> None:
+    """How much has no price, and which models."""
+    frame = metrics.query(["operations", "unpriced"], by=["model"], **chosen.asked).frame
+    without = frame[frame["unpriced"] > 0].sort_values("unpriced", ascending=False)
+    if without.empty:
+        return
+    number, share = int(without["unpriced"].sum()), without["unpriced"].sum() / frame["operations"].sum()
+    named = ", ".join(f"{formats.plain(formats.short(row.model))} ({row.unpriced:,})" for row in without.head(MOST_NAMED).itertuples())
+    more = f" and {len(without) - MOST_NAMED} other models" if len(without) > MOST_NAMED else ""
+    st.warning(
+        f"{number:,} operations ({formats.share(share)}) have no known cost and are in no total: {named}{more}.",
+        icon=":material/money_off:",
+    )
+
+
+def _month_end(now: outlook.Month) -> None:
+    made = now.forecast
+    held = None if made is None or made.low is None or made.high is None else f"{_money(made.low)} to {_money(made.high)}"
+    trial = "" if made is None else f" Of five months, four end within what is below; {budgets.trial(made)}."
+    st.metric(
+        "Month's end", "unknown" if made is None else formats.money(Decimal(str(made.expected))), held, border=True,
+        height="stretch", delta_color="off", delta_arrow="off",
+        help=f"This month so far and the days to come as the same weekdays of the last four weeks went.{trial}",
+    )  # fmt: skip
+
+
+def _budget_line(figure: go.Figure, frame: pd.DataFrame, chosen: Selection, budgeted: list[Outlook]) -> str:
+    """Draw a day's budget over everything where it is to be seen; what to say about it."""
+    cap = next((one.cap for one in budgeted if (one.budget.scope, one.budget.period) == ("all", "day")), None)
+    if cap is None or chosen.interval != "day" or chosen.where:
+        return ""
+    said = f"A day's budget is {formats.money(cap)}; it holds back our own calls only.".replace("$", r"\$")
+    sums = frame.assign(cost=pd.to_numeric(frame["cost"]).astype("float64")).groupby("bucket")["cost"].sum()
+    if float(cap) > LINE_WITHIN * sums.max():
+        return f"{said} It lies above this chart."
+    figure.add_scatter(
+        x=sums.index, y=[float(cap)] * len(sums), mode="lines", name="a day's budget", line={"dash": "dash", "color": charts.COLOURS[5]},
+        hovertemplate="$%{y:,.2f}<extra>a day's budget</extra>",
+    )  # fmt: skip
+    figure.update_layout(showlegend=True)
+    return said
+
+
+def _money(dollars: Decimal | float | None) -> Literal["unknown"] | str:
+    return formats.UNKNOWN if dollars is None else formats.money(Decimal(str(dollars)))

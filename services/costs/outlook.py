@@ -1,0 +1,137 @@
+"""Budgets and how they will end: what they hold back, our own calls, told apart from what all operations cost in their scope."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import pandas as pd
+
+from services import metrics
+from services.ai import budgets
+from services.ai.budgets import State
+from services.ai.providers.spoken import known_as
+from services.clock import day_start, today, utc_now
+from services.costs.forecast import Forecast, Spending, forecast
+from services.db import transaction
+from services.metrics.catalogue import NANO
+from services.metrics.freshness import zone_of
+
+HISTORY_DAYS = 90
+OWN = "binnacle"  # the source of our own calls
+Where = dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """USD used in a period so far; None where nobody counts it. `forecast` is None without a day to go by."""
+
+    used: Decimal | None
+    forecast: Forecast | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A budget, our own calls as its ledger has them, and all operations of its scope as telemetry tells them: these it cannot stop."""
+
+    budget: State
+    own: Course
+    everything: Course
+
+    @property
+    def cap(self) -> Decimal:
+        return Decimal(self.budget.cap_nano) / NANO
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """USD of operations today and in this month, None where none of them could be priced; and how the month will end."""
+
+    today: Decimal | None
+    so_far: Decimal | None
+    forecast: Forecast | None
+    by_day: pd.DataFrame  # bucket, cost: of the last ninety days
+
+
+class Daily:
+    """Cost by day of the last ninety days, each filter asked once."""
+
+    def __init__(self, now: datetime) -> None:
+        with transaction() as connection:
+            self._zone = zone_of(connection)
+        self.today = today(self._zone)
+        begin, end = (day_start(self.today + timedelta(days=n), self._zone) for n in (0, 1))
+        self._elapsed = min(max((now - begin) / (end - begin), 0.0), 1.0)
+        self._answers: dict[str, pd.DataFrame] = {}
+
+    def frame(self, where: Where) -> pd.DataFrame:
+        """Columns bucket and cost (Decimal, None where unknown)."""
+        if str(where) not in self._answers:
+            start, end = self.today - timedelta(days=HISTORY_DAYS), self.today + timedelta(days=1)
+            self._answers[str(where)] = metrics.query(["cost"], start=start, end=end, interval="day", where=where).frame
+        return self._answers[str(where)]
+
+    def used(self, where: Where, first: date) -> Decimal | None:
+        """USD from `first` to now; None where operations ran and none of them could be priced."""
+        frame = self.frame(where)
+        known = frame["cost"][frame["bucket"].dt.date >= first]
+        used = sum(known.dropna(), Decimal(0))
+        return None if known.isna().any() and not used else used
+
+    def forecast(self, where: Where, end: date, used: Decimal) -> Forecast | None:
+        """From what was `used` of the period so far until the day before `end`."""
+        costs = pd.to_numeric(self.frame(where)["cost"]).astype("float64").fillna(0.0).to_numpy()
+        past = costs[:-1]
+        traffic = past.nonzero()[0]
+        past = past[traffic[0] :] if len(traffic) else past[:0]
+        so_far = min(float(costs[-1]), float(used))
+        return forecast(Spending(self.today, past.tolist(), so_far, self._elapsed), float(used) - so_far, end)
+
+
+def outlooks() -> list[Outlook]:
+    """Every budget that holds."""
+    with transaction() as connection:
+        states = budgets.states(connection)
+    daily = Daily(utc_now())
+    return [_outlook(state, daily) for state in states]
+
+
+def month(where: Mapping[str, list[str]]) -> Month:
+    """This month so far and at its end."""
+    daily, kept = Daily(utc_now()), dict(where)
+    first = daily.today.replace(day=1)
+    so_far = daily.used(kept, first)
+    end = (first + timedelta(days=31)).replace(day=1)
+    made = None if so_far is None else daily.forecast(kept, end, so_far)
+    return Month(daily.used(kept, daily.today), so_far, made, daily.frame(kept))
+
+
+def _outlook(state: State, daily: Daily) -> Outlook:
+    first = daily.today if state.period == "day" else daily.today.replace(day=1)
+    end = first + timedelta(days=1) if state.period == "day" else (first + timedelta(days=31)).replace(day=1)
+    own = Decimal(state.used_nano) / NANO
+    where = _where(state)
+    if where is None:
+        return Outlook(state, Course(own, None), Course(None, None))
+    everything = daily.used(where, first)
+    return Outlook(
+        state,
+        Course(own, daily.forecast(where | {"source": [OWN]}, end, own)),
+        Course(everything, None if everything is None else daily.forecast(where, end, everything)),
+    )
+
+
+def _where(state: State) -> Where | None:
+    """The filter that is a budget's scope; None for a user, whose operations are not counted by day."""
+    match state.scope:
+        case "all":
+            return {}
+        case "module":
+            return {"module": [state.name]}
+        case "model":
+            provider, _, model = state.name.rpartition("/")
+            if not provider or state.name in metrics.values("model"):  # names of models may have strokes themselves
+                return {"model": [state.name]}
+            return {"model": [model], "provider": [known_as(provider)]}
+        case _:
+            return None
