@@ -30,6 +30,8 @@ page = st.navigation(
         st.Page(PAGES / "cost.py", title="Cost", icon=":material/payments:"),
         st.Page(PAGES / "performance.py", title="Performance", icon=":material/speed:"),
         st.Page(PAGES / "sessions.py", title="Sessions", icon=":material/forum:"),
+        st.Page(PAGES / "session.py", title="Session", icon=":material/chat:", visibility="hidden"),
+        st.Page(PAGES / "explore.py", title="Explore", icon=":material/query_stats:"),
         st.Page(PAGES / "jobs.py", title="Jobs", icon=":material/work_history:"),
         st.Page(PAGES / "job.py", title="Job", icon=":material/work:", visibility="hidden"),
         st.Page(PAGES / "records.py", title="Records", icon=":material/folder_open:"),
@@ -37,6 +39,12 @@ page = st.navigation(
         st.Page(PAGES / "analyses.py", title="Analyses", icon=":material/insights:"),
         st.Page(PAGES / "telemetry.py", title="Telemetry", icon=":material/sensors:"),
         st.Page(PAGES / "prices.py", title="Prices", icon=":material/sell:"),
+        st.Page(
+            PAGES / "admin.py",
+            title="Admin",
+            icon=":material/admin_panel_settings:",
+            visibility="visible" if account.may(rights.page("admin")) else "hidden",
+        ),
     ],
     position="top",
 )
