@@ -41,6 +41,12 @@ page = st.navigation(
         st.Page(PAGES / "ask.py", title="Ask", icon=":material/chat:"),
         st.Page(PAGES / "telemetry.py", title="Telemetry", icon=":material/sensors:"),
         st.Page(PAGES / "prices.py", title="Prices", icon=":material/sell:"),
+        st.Page(
+            PAGES / "admin.py",
+            title="Admin",
+            icon=":material/admin_panel_settings:",
+            visibility="visible" if account.may(rights.page("admin")) else "hidden",
+        ),
     ],
     position="top",
 )

@@ -65,7 +65,7 @@ def save(connection: Connection, who: Account, name: str, address: str, *, share
     after = {"address": told["address"], "shared": shared}
     audit.record(
         connection, who.name, "view.save", f"{told['name']}",
-        {"before": before and {"address": before.address, "shared": before.shared}, "after": after},
+        before=None if before is None else {"address": before.address, "shared": before.shared}, after=after,
     )  # fmt: skip
     return get(connection, who, made)
 
@@ -88,7 +88,7 @@ def rename(connection: Connection, who: Account, view_id: int, name: str) -> Non
     if connection.execute(text(taken), {"owner": view.owner_id, "name": usable, "id": view.id}).scalar():
         raise Conflict(f"There is already a view named '{usable}'.")
     connection.execute(text("update saved_views set name = :name, updated_at = now() where id = :id"), {"name": usable, "id": view.id})
-    audit.record(connection, who.name, "view.rename", usable, {"before": view.name, "after": usable, "owner": view.owner})
+    audit.record(connection, who.name, "view.rename", usable, {"owner": view.owner}, before={"name": view.name}, after={"name": usable})
 
 
 def share(connection: Connection, who: Account, view_id: int, *, shared: bool) -> None:
@@ -99,7 +99,8 @@ def share(connection: Connection, who: Account, view_id: int, *, shared: bool) -
     connection.execute(
         text("update saved_views set shared = :shared, updated_at = now() where id = :id"), {"shared": shared, "id": view.id}
     )
-    audit.record(connection, who.name, "view.share", view.name, {"before": view.shared, "after": shared, "owner": view.owner})
+    before, after = {"shared": view.shared}, {"shared": shared}
+    audit.record(connection, who.name, "view.share", view.name, {"owner": view.owner}, before=before, after=after)
 
 
 def delete(connection: Connection, who: Account, view_id: int) -> None:
@@ -107,7 +108,7 @@ def delete(connection: Connection, who: Account, view_id: int) -> None:
     view = _own(connection, who, view_id)
     connection.execute(text("delete from saved_views where id = :id"), {"id": view.id})
     audit.record(
-        connection, who.name, "view.delete", view.name, {"before": {"address": view.address, "shared": view.shared}, "owner": view.owner}
+        connection, who.name, "view.delete", view.name, {"owner": view.owner}, before={"address": view.address, "shared": view.shared}
     )
 
 

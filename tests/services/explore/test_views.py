@@ -42,7 +42,11 @@ def test_it_replaces_a_view_of_the_same_name_and_says_so_in_the_audit(people: di
     assert saved(people["analyst"], "  cost ", "?measure=Errors&by=Model", shared=True) == first
     with transaction() as connection:
         view = views.get(connection, people["viewer"], first)
-        told = connection.execute(text("select detail from audit where action = 'view.save' order by id desc limit 1")).scalar_one()
+        told = connection.execute(
+            text(
+                "select jsonb_build_object('before', before, 'after', after) from audit where action = 'view.save' order by id desc limit 1"
+            )
+        ).scalar_one()
     assert (view.address, view.shared) == ("measure=Errors&by=Model", True)
     assert told == {
         "before": {"address": "measure=Cost", "shared": False},
