@@ -4,34 +4,44 @@ from datetime import timedelta
 
 import streamlit as st
 
-from console.ui import cards, charts, live
+from console.ui import cards, charts, incidents, live, same_hours, verification
 from services import clock, metrics
 from services.settings import settings
 
-TILES = ["operations", "errors", "error_rate", "cached_share"]
+TILES = ["operations", "errors", "error_rate", "cached_share", "cost"]
+HOURS = [*TILES, "latency_p50", "latency_p95"]
 
 live.status()
+verification.last()
 live.replaced()
 
 today = clock.today(settings().zone)
 tomorrow, week_ago = today + timedelta(days=1), today - timedelta(days=6)
-total = metrics.query(TILES, start=clock.day_start(today, settings().zone), end=clock.utc_now(), compare="day")
-week = metrics.query([*TILES, "cost"], start=week_ago, end=tomorrow, interval="day")
+begin, now = clock.day_start(today, settings().zone), clock.utc_now()
+total = metrics.query(HOURS, start=begin, end=now, compare="day")
+last_week = metrics.query(HOURS, start=begin, end=now, compare="week")
+week = metrics.query(TILES, start=week_ago, end=tomorrow, interval="day")
 by_outcome = metrics.query(["errors"], start=week_ago, end=tomorrow, by=["error_type"])
 by_module = metrics.query(["operations", "error_rate", "cached_share", "latency_p95", "cost"], start=today, end=tomorrow, by=["module"])
 
+st.subheader("Incidents", anchor=False)
+incidents.latest()
+
 st.subheader("Today", anchor=False)
-cards.tiles(total, week, TILES, "same hours yesterday")
+cards.tiles(total, week, TILES, "yesterday")
 cards.trust((week_ago, tomorrow), week)
 
 if not week.frame["operations"].sum():
     cards.nothing("operations")
     st.stop()
 
+same_hours.table(total, last_week, HOURS)
+
 st.subheader("Seven days", anchor=False)
 left, right = st.columns(2)
 with left:
     cards.chart("Operations a day", charts.bars(week.frame, "operations"), "Bars: operations on each of seven days")
+    cards.chart("Cost a day", charts.bars(week.frame, "cost"), "Bars: cost of each of seven days")
     cards.chart("Cached share", charts.lines(week.frame, ["cached_share"]), "Line: share of operations answered from a cache")
 with right:
     cards.chart("Error rate", charts.lines(week.frame, ["error_rate"]), "Line: errors over operations on each of seven days")

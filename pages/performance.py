@@ -2,16 +2,22 @@
 
 import streamlit as st
 
-from console.ui import cards, charts, filters
+from console.ui import cards, changed, charts, filters, latency
 from services import metrics
+from services.metrics.distribution import distribution
 
-TILES = ["latency_p50", "latency_p95", "ttft_p50", "error_rate", "throughput"]
-PERCENTILES = {"latency_p50": "p50", "latency_p90": "p90", "latency_p95": "p95", "latency_p99": "p99"}
-DETAIL = ["operations", "error_rate", "latency_avg", "latency_p50", "latency_p95", "latency_p99", "ttft_p50", "ttft_p95", "cached_share"]
+TILES = ["latency_p50", "latency_p95", "ttft_p50", "output_speed", "error_rate"]
+PERCENTILES = [name for name, _ in latency.BANDS]
+SPLITS = ["model", "module", "provider", "operation"]
+DETAIL = ["operations", "error_rate", "latency_avg", "latency_p50", "latency_p95", "latency_p99", "ttft_p50", "ttft_p95", "output_speed"]
+SLOWEST = ["latency_p95", "latency_p50", "operations", "error_rate"]
+MOST_SLOW = 10
 
 chosen = filters.selection()
 total = metrics.query(["operations", *TILES], compare=chosen.compare, **chosen.asked)
-trend = metrics.query([*TILES, *PERCENTILES, "operations"], interval=chosen.interval, **chosen.asked)
+trend = metrics.query(
+    [*dict.fromkeys([*TILES, *PERCENTILES]), "throughput", "operations"], interval=chosen.interval, compare=chosen.compare, **chosen.asked
+)
 cards.trust(chosen.days, total, trend)
 
 if not total.frame["operations"].sum():
@@ -21,21 +27,26 @@ if not total.frame["operations"].sum():
 cards.tiles(total, trend, TILES, chosen.before)
 
 by_type = metrics.query(["errors"], by=["error_type"], **chosen.asked)
-detail = metrics.query(DETAIL, by=["provider", "model"], **chosen.asked)
-
+heat = latency.heat(distribution(interval=chosen.interval, **chosen.asked))
 left, right = st.columns(2)
 with left:
-    cards.chart(
-        "Latency", charts.lines(trend.frame, list(PERCENTILES), names=PERCENTILES), "Lines: p50, p90, p95 and p99 latency over time"
-    )
-    cards.chart("Error rate", charts.lines(trend.frame, ["error_rate"]), "Line: errors over operations over time")
+    cards.chart("Latency", latency.bands(trend.frame, chosen.before), "Lines: p50, p90, p95 and p99 latency over time")
+    cards.chart("Throughput", charts.bars(trend.frame, "throughput", chosen.before), "Bars: operations a minute over time")
+    cards.chart("Error rate", charts.lines(trend.frame, ["error_rate"], before=chosen.before), "Line: errors over operations over time")
 with right:
-    cards.chart("Throughput", charts.bars(trend.frame, "throughput"), "Bars: operations a minute over time")
+    cards.chart("Where the latency lies", heat, "Heat map: share of operations in each band of latency over time")
+    cards.chart("Tokens a second", charts.lines(trend.frame, ["output_speed"], before=chosen.before), "Line: output tokens a second")
     cards.chart("Errors by type", charts.ranked(by_type.frame, "errors", "error_type"), "Bars: errors by their type")
 
-st.subheader("By model", anchor=False)
-cards.table(
-    detail.frame.sort_values("operations", ascending=False),
-    "Latency, errors and cached share by provider and model",
-    by=["provider", "model"],
-)
+st.subheader("What changed?", anchor=False)
+changed.latency(chosen)
+
+st.subheader("By model, module, provider or operation", anchor=False)
+split = st.segmented_control("By", SPLITS, default="model", key="split", bind="query-params", required=True, label_visibility="collapsed")
+detail = metrics.query(DETAIL, by=[split or "model"], **chosen.asked)
+cards.table(detail.frame.sort_values("operations", ascending=False), "Latency, speed and errors of each", by=[split or "model"])
+
+st.subheader("Slowest operations", anchor=False)
+slow = metrics.query(SLOWEST, by=["module", "operation", "model"], **chosen.asked)
+slowest = slow.frame.sort_values("latency_p95", ascending=False, na_position="last").head(MOST_SLOW)
+cards.table(slowest, "The operations whose p95 is highest", by=["module", "operation", "model"])

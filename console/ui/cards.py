@@ -13,7 +13,7 @@ from services import metrics
 from services.metrics import MEASURES, Answer
 
 QUIET = {"displayModeBar": False, "responsive": True}
-PRECISE = {"cost_per_operation": "$%.5f", "session_messages": "%.1f"}
+PRECISE = {"cost_per_operation": "$%.5f", "cost_per_success": "$%.5f", "session_messages": "%.1f", "output_speed": "%.1f"}
 COLUMNS = {"usd": "dollar", "share": "percent", "ms": "%,.0f ms", "s": "%,.0f s", "per_min": "%.2f /min", "rating": "%.2f"}
 
 

@@ -21,7 +21,8 @@ NAMES = {
     "database": "Database (Postgres)",
     "dispatcher": "Dispatcher",
     "workers": "Workers",
-    "rollups": "Rollups and telemetry",
+    "rollups": "Rollups",
+    "telemetry": "Telemetry",
 }
 
 

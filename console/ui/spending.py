@@ -44,8 +44,7 @@ def breakdown(chosen: Selection, budgeted: list[Outlook]) -> None:
     """Cost over time beside cost in all, split by a dimension of choice."""
     with st.container(horizontal=True, vertical_alignment="center"):
         by = st.segmented_control(
-            "Split by", DIMENSIONS, default="module", format_func=lambda name: metrics.DIMENSIONS[name].label, key="split",
-            bind="query-params", required=True, label_visibility="collapsed",
+            "Split by", DIMENSIONS, default="module", key="split", bind="query-params", required=True, label_visibility="collapsed",
         ) or "module"  # fmt: skip
         shape = st.segmented_control("Shape", SHAPES, default=SHAPES[0], key="shape", bind="query-params", required=True,
                                      label_visibility="collapsed")  # fmt: skip
@@ -90,7 +89,7 @@ def unpriced(chosen: Selection) -> None:
     named = ", ".join(f"{formats.plain(formats.short(row.model))} ({row.unpriced:,})" for row in without.head(MOST_NAMED).itertuples())
     more = f" and {len(without) - MOST_NAMED} other models" if len(without) > MOST_NAMED else ""
     st.warning(
-        f"{number:,} operations ({formats.share(share)}) have no known cost and are in no total: {named}{more}.",
+        f"{number:,} operations have no known cost and are in no total, {formats.share(share)} of all: {named}{more}.",
         icon=":material/money_off:",
     )
 

@@ -28,6 +28,7 @@ def waterfall(before: float, after: float, steps: Sequence[Step], scale: float, 
             customdata=["Before", *(step.label for step in steps), "After"],
             hovertemplate="%{customdata}: %{text}<extra></extra>",
             textposition="auto",
+            cliponaxis=False,
             connector={"line": {"width": 1, "dash": "dot", "color": WHOLE}},
             increasing={"marker": {"color": MORE}},
             decreasing={"marker": {"color": LESS}},
@@ -37,7 +38,7 @@ def waterfall(before: float, after: float, steps: Sequence[Step], scale: float, 
     figure.update_xaxes(tickprefix=unit if unit == "$" else "", ticksuffix="" if unit == "$" else unit, rangemode="tozero")
     figure.update_yaxes(tickvals=list(range(len(steps) + 2)), ticktext=["Before", *labels, "After"], autorange="reversed", automargin=True)
     figure.update_layout(
-        height=max(HEIGHT, 80 + 30 * (len(steps) + 2)), margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False, hovermode="closest"
+        height=max(HEIGHT, 80 + 30 * (len(steps) + 2)), margin={"l": 8, "r": 48, "t": 8, "b": 8}, showlegend=False, hovermode="closest"
     )
     return figure
 

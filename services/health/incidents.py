@@ -1,7 +1,7 @@
 """Incidents found in the data: error bursts, and silence where there usually is traffic.
 
-Each hour of a module is held against the same hour of the last four weeks' days of its kind, working days or weekends: how far from
-their median, in their own robust spread. That follows the rhythm of a day and needs nothing to be set; one bad week does not move it.
+Each hour of a module is held against the same hour of the days of its kind before it, working days or weekends, as far as quarter
+hours are kept: how far from their median, in their own robust spread. That follows the rhythm of a day and needs nothing to be set.
 """
 
 import json
@@ -21,9 +21,8 @@ from services.clock import FINE_REACH
 from services.db import transaction
 from services.metrics.freshness import as_of, zone_of
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-REFERENCE_DAYS = 28
-LOOKED_AT = FINE_REACH - REFERENCE_DAYS * DAY  # every hour looked at has its four weeks
+HOUR = timedelta(hours=1)
+LOOKED_AT = timedelta(days=14)  # every hour looked at has the three weeks before it
 FEWEST_USUAL = 5  # hours to compare with, at least
 SPREAD_OF_MAD = 1.4826  # of a normal law
 BURST_Z, BURST_ERRORS, BURST_RATE, BURST_TIMES = 6.0, 10, 0.05, 3.0
@@ -74,7 +73,7 @@ def find() -> dict[str, int]:
         connection.execute(text("set transaction isolation level repeatable read"))
         known_until, _ = as_of(connection)
         first = (known_until - LOOKED_AT).replace(minute=0, second=0, microsecond=0)
-        rows = connection.execute(text(HOURS), {"start": first - REFERENCE_DAYS * DAY})
+        rows = connection.execute(text(HOURS), {"start": known_until - FINE_REACH})
         told = pd.DataFrame(rows.all(), columns=list(rows.keys()))
         zone = zone_of(connection)
         found = [one for hours in _modules(told, first, known_until) for one in incidents(hours, first, known_until, zone)]

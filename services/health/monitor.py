@@ -112,6 +112,7 @@ class Monitor:
             Watched("dispatcher", probes.dispatcher, EVERY_S),
             Watched("workers", probes.workers, EVERY_S),
             Watched("rollups", probes.rollups, EVERY_S),
+            Watched("telemetry", probes.telemetry, EVERY_S),
         )
 
     def status(self) -> Status:

@@ -92,6 +92,17 @@ def rollups() -> str:
     return f"{waiting} batches waiting" if waiting else "nothing waiting"
 
 
+def telemetry() -> str:
+    """What arrives is let in: the inbox has room."""
+    with transaction() as connection:
+        waiting, seen = connection.execute(
+            text("select (select coalesce(sum(row_count), 0) from telemetry_inbox), (select max(last_seen_at) from telemetry_sources)")
+        ).one()
+    if waiting >= settings().inbox_limit_rows:
+        raise Unavailable(f"{waiting:,} records wait to be counted: what arrives is refused until there are fewer.")
+    return "nothing has arrived yet" if seen is None else f"last arrived at {seen:%Y-%m-%d %H:%M} UTC"
+
+
 def _beating(kind: str) -> str:
     with transaction() as connection:
         alive = connection.execute(

@@ -53,6 +53,13 @@ def operation_sums(connection: Connection, split: Split, needs: set[str]) -> Tab
     return sums
 
 
+def histograms(connection: Connection, split: Split, name: str) -> tuple[Table, np.ndarray]:
+    """The merged histogram `name` of each row: the rows' keys with column n (operations), and counts, rows × histogram.BUCKETS."""
+    columns = {"n": "sum(r.n)::bigint", name: f"sparsevec_send(sum(r.{name})::sparsevec)"}
+    sums = _sums(connection, split, "rollup_15m" if split.period.fine else "rollup_day", columns)
+    return sums, _unpack(sums.columns.pop(name))
+
+
 def session_sums(connection: Connection, split: Split, needs: set[str]) -> Table:
     """The same over sessions, by whole days; each session counts once, or once per topic when topics are asked for."""
     if split.asks("hour"):

@@ -76,7 +76,7 @@ def test_it_shows_numbers_charts_and_a_table(page: str, viewer: str, traffic: in
     assert traffic == 1_600
     assert not app.exception
     assert len(app.metric) >= 4
-    assert len(charts(app)) == 4
+    assert len(charts(app)) >= 4
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
     assert len(app.dataframe[-1].value) > 0
     assert "days of UTC" in words(app)
@@ -93,7 +93,7 @@ def test_it_names_what_has_no_price_and_calls_a_cost_nobody_knows_unknown(viewer
     arrive([operation(f"u{n}", utc_now() - timedelta(hours=2), provider="ollama", model="home-made-" + "x" * 120) for n in range(5)])
     app = opened("cost", viewer)
     assert next(metric for metric in app.metric if metric.label == "Cost").value == "unknown"
-    assert "5 operations have no known cost" in words(app)
+    assert "5 operations have no known cost and are in no total, 100.0% of all" in words(app)
     assert "home-made-xxx…" in words(app)
 
 
@@ -125,7 +125,7 @@ def test_it_falls_back_where_an_address_makes_no_sense(address: dict[str, str], 
     app = opened("cost", viewer, **address)
     assert not app.exception
     assert not app.error
-    assert len(app.metric) == 5
+    assert len(app.metric) == 10
 
 
 def test_it_says_that_telemetry_waits_and_what_was_refused(viewer: str, traffic: int) -> None:

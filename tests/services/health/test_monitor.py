@@ -14,7 +14,7 @@ from services.health import monitor
 from services.health.monitor import Monitor, Watched, summary
 from services.health.probes import Probe
 
-NAMES = ("gemini_api", "cache", "database", "dispatcher", "workers", "rollups")
+NAMES = ("gemini_api", "cache", "database", "dispatcher", "workers", "rollups", "telemetry")
 
 
 def within(seconds: float, condition: Callable[[], bool]) -> bool:

@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import text
 
 from services.ai.providers import gemini
+from services.clock import utc_now
 from services.db import forget as forget_engine
 from services.db import transaction
 from services.errors import Unavailable
 from services.health import probes
 from services.settings import settings
+from tests.traffic import arrive, operation, send
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -196,3 +198,15 @@ def test_it_finds_rollups_stalled_once_telemetry_waited_for_a_minute() -> None:
         connection.execute(text(insert.format("70 s")))
     with pytest.raises(Unavailable, match=r"waiting for 7[0-9] s"):
         probes.rollups()
+
+
+def test_it_finds_telemetry_refused_once_the_inbox_is_full(environment: pytest.MonkeyPatch) -> None:
+    assert probes.telemetry() == "nothing has arrived yet"
+    arrive([operation("z", utc_now())])
+    send([operation("a", utc_now())])
+    assert probes.telemetry().startswith(f"last arrived at {utc_now():%Y-%m-%d}")
+    environment.setenv("INBOX_LIMIT_ROWS", "1000")
+    settings.cache_clear()
+    send([operation(f"b{n}", utc_now()) for n in range(1_000)])
+    with pytest.raises(Unavailable, match="1,001 records wait"):
+        probes.telemetry()

@@ -1,0 +1,45 @@
+"""Incidents that were found in the data, the newest first."""
+
+import streamlit as st
+
+from console.ui import formats
+from services.clock import utc_now
+from services.health import incidents
+from services.health.incidents import Incident
+from services.settings import settings
+
+DAYS = 14
+MOST = 8
+ICONS = {"errors": ":material/error:", "silence": ":material/volume_off:"}
+
+
+def latest() -> None:
+    """Error bursts and silences of a fortnight; what goes on now stands out."""
+    found = incidents.latest(DAYS)
+    if not found:
+        st.caption(f":material/check_circle: No error burst and no unusual silence was found in the last {DAYS} days.")
+        return
+    for one in found[:MOST]:
+        told = f"{_when(one)} · {_words(one)}"
+        if one.ended_at >= utc_now():
+            st.error(told, icon=ICONS[one.kind])
+        else:
+            st.markdown(f"{ICONS[one.kind]} {told}")
+    if len(found) > MOST:
+        st.caption(f"and {len(found) - MOST} more.")
+    st.caption("Each hour is held against the same hour of the working days, or weekends, of the weeks before.")
+
+
+def _when(one: Incident) -> str:
+    start, end = (moment.astimezone(settings().zone) for moment in (one.started_at, one.ended_at))
+    until = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%d %b %H:%M}"
+    return f"**{start:%a %d %b %H:%M} to {until}**"
+
+
+def _words(one: Incident) -> str:
+    module = formats.plain(one.module)
+    if one.kind == "silence":
+        return f"{module}: {one.seen:,} operations where {one.expected:,.0f} are usual."
+    about = [formats.plain(str(one.detail[name])) for name in ("error_type", "provider") if one.detail.get(name)]
+    mostly = f", mostly {' at '.join(about)}" if about else ""
+    return f"{module}: {one.seen:,} of {one.operations:,} operations failed where {one.expected:,.0f} are usual{mostly}."

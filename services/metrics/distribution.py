@@ -1,0 +1,51 @@
+"""How long operations took over time: how many of them in each band of latency, from the merged histograms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import text
+
+from services import histogram
+from services.clock import utc_now
+from services.db import transaction
+from services.metrics.freshness import zone_of
+from services.metrics.ranges import resolve
+from services.metrics.sums import Split, histograms
+
+# Upper ends in ms, the same for every range so that pictures can be compared; the last band has no end.
+BANDS_MS = (100, 200, 300, 500, 700, 1_000, 1_500, 2_000, 3_000, 5_000, 7_000, 10_000, 15_000, 20_000, 30_000, 60_000, 120_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """`counts` are operations, one row a band from the fastest, one column a bucket; bands that nobody reached at either end are left out.
+
+    `ends_ms` are the upper ends of the bands, infinite for the last.
+    """
+
+    buckets: pd.DatetimeIndex
+    ends_ms: tuple[float, ...]
+    counts: np.ndarray
+
+
+def distribution(
+    *, start: date | datetime, end: date | datetime, interval: str, where: Mapping[str, Sequence[str]] | None = None
+) -> Distribution:
+    """Latency of [start, end) as metrics.query takes it. Raises BadInput saying what cannot be asked."""
+    with transaction() as connection:
+        connection.execute(text("set transaction isolation level repeatable read, read only"))
+        period, _ = resolve(start, end, interval, zone_of(connection), utc_now())
+        kept = {name: list(values) for name, values in (where or {}).items() if values}
+        sums, found = histograms(connection, Split(period, (), kept), "latency_hist")
+    counts = np.zeros((len(BANDS_MS) + 1, len(period.index())))
+    places = np.array([key[0] for key in sums.keys], dtype=np.intp)
+    bands = np.searchsorted(BANDS_MS, histogram.ESTIMATES_MS)
+    for band in range(len(BANDS_MS) + 1):
+        counts[band, places] = found[:, bands == band].sum(axis=1)
+    reached = np.flatnonzero(counts.sum(axis=1))
+    inside = slice(reached[0], reached[-1] + 1) if len(reached) else slice(0, 0)
+    ends: tuple[float, ...] = (*BANDS_MS, float("inf"))
+    return Distribution(period.index(), ends[inside], counts[inside])

@@ -1,0 +1,63 @@
+"""The Health page: incidents, today beside other days, and whether the numbers were verified."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.clock import today, utc_now
+from services.db import transaction
+from services.rollups.verify import verify
+from services.settings import settings
+from tests.pages.jobs import run, session
+from tests.pages.test_pages import opened, words
+from tests.traffic import arrive, operation
+
+pytestmark = pytest.mark.usefixtures("database")
+INCIDENT = "insert into incidents values (:kind, :module, :start, :end, :seen, :expected, :n, cast(:detail as jsonb))"
+
+
+def health() -> str:
+    app = opened("health", session("viewer"))
+    assert not app.exception
+    return words(app)
+
+
+def test_it_shows_incidents_with_what_is_usual() -> None:
+    now = utc_now()
+    detail = '{"provider": "anthropic", "error_type": "rate_limit"}'
+    over = {"start": now - timedelta(hours=9), "end": now - timedelta(hours=8)}
+    run(INCIDENT, kind="errors", module="*chat*", seen=40, expected=1.5, n=90, detail=detail, **over)
+    run(INCIDENT, kind="silence", module="tutor", start=now, end=now + timedelta(hours=1), seen=0, expected=61, n=0, detail="{}")
+    said = health()
+    assert r"\*chat\*: 40 of 90 operations failed where 2 are usual, mostly rate\_limit at anthropic." in said
+    assert "tutor: 0 operations where 61 are usual." in said
+
+
+def test_a_quiet_fortnight_and_a_console_that_never_verified_say_so() -> None:
+    said = health()
+    assert "No error burst and no unusual silence was found in the last 14 days." in said
+    assert "have not been compared with the stored operations yet" in said
+
+
+def test_it_shows_whether_the_rollups_agree() -> None:
+    arrive([operation("a", utc_now())])
+    days = (today(settings().zone), today(settings().zone) + timedelta(days=1))
+    verify(*days)
+    assert "agree." in health()
+    with transaction() as connection:
+        connection.exec_driver_sql("update rollup_day set n = n + 1")
+    verify(*days)
+    app = opened("health", session("analyst"))
+    assert "differ from the stored operations" in app.error[-1].value
+
+
+def test_it_holds_today_against_yesterday_and_last_week() -> None:
+    now = utc_now().replace(microsecond=0)
+    begin = now.replace(hour=0, minute=0, second=0)
+    for days, count in ((0, 3), (1, 2), (7, 6)):
+        arrive([operation(f"{days}-{n}", begin - timedelta(days=days)) for n in range(count)])
+    app = opened("health", session("viewer"))
+    assert not app.exception
+    hours = next(frame.value for frame in app.dataframe if "A week ago" in frame.value).set_index("")
+    assert hours.loc["Operations"].tolist() == ["3", "2", "+50.0%", "6", "-50.0%"]
+    assert hours.loc["Cost"].tolist()[0] == "$0.00135"
