@@ -50,8 +50,8 @@ def _calls(totals: Totals) -> None:
     for place, (label, value) in zip(st.columns(len(shown)), shown.items(), strict=True):
         place.metric(label, value, border=True)
     st.caption(
-        f"The last {DAYS} days. Avoided: calls that generating at every read would have made besides. Reads of the ten seconds before a process"
-        " died are not counted."
+        f"The last {DAYS} days. Avoided: calls that generating at every read would have made besides. Reads of the ten seconds before a"
+        " process died are not counted."
     )
 
 
