@@ -1,6 +1,7 @@
 """`make bench`: how fast it is, as figures beside their budgets and beside the same answer by raw SQL.
 
-Prints a table and writes build/bench.json. ONLY=ingest, page_data, pages, jobs or ai chooses a group, SIZE the number of operations.
+Prints a table and writes build/bench.json.
+ONLY=ingest, page_data, pages, jobs, ai or sitewide chooses a group, SIZE the number of operations.
 """
 
 import json
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from services.settings import ROOT
-from tests.benchmarks import ai, ingest, jobs, navigation, otlp, page_data
+from tests.benchmarks import ai, ingest, jobs, navigation, otlp, page_data, sitewide
 from tests.benchmarks.figure import Figure
 
 
@@ -26,6 +27,7 @@ GROUPS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "pages": navigation.measure,
     "jobs": jobs.measure,
     "ai": ai.measure,
+    "sitewide": sitewide.measure,
 }
 
 
