@@ -43,16 +43,17 @@ def _calls(totals: Totals) -> None:
         "Reads": f"{totals.reads:,}",
         "AI calls made": f"{totals.calls:,}",
         "AI calls avoided": f"{totals.avoided:,}",
-        "Avoided": "no reads yet" if shares is None else formats.share(shares),
+        "Avoided": formats.UNKNOWN if shares is None else formats.share(shares),
         "Cost": formats.UNKNOWN if totals.cost_usd is None else formats.money(totals.cost_usd),
-        "Failed slots": f"{totals.failed:,}",
     }
     for place, (label, value) in zip(st.columns(len(shown)), shown.items(), strict=True):
         place.metric(label, value, border=True)
     st.caption(
-        f"The last {DAYS} days. Avoided: calls that generating at every read would have made besides. Reads of the ten seconds before a process"
-        " died are not counted."
+        f"The last {DAYS} days. Avoided: calls that generating at every read would have made besides. Reads of the ten seconds before a"
+        " process died are not counted."
     )
+    if totals.failed:
+        st.warning(f"{totals.failed:,} slots failed or were rejected in these days: see the decisions below.", icon=":material/warning:")
 
 
 def _calendar(found: list[Slot]) -> None:

@@ -44,14 +44,14 @@ def _state(served: Served) -> None:
 
 def _factoid(one: Factoid, number: int) -> None:
     with st.container(border=True):
-        st.markdown(f"**{quoted(one.text)}**")
-        with st.container(horizontal=True, vertical_alignment="center"):
-            for slug, year, sha256 in one.sources:
-                st.button(
-                    f"{formats.short(one.field)}, {year_label(year)}", key=f"source-{number}-{year}", icon=":material/table_chart:",
-                    help=f"The summary and the councils behind it; figures {sha256[:12]}", on_click=_open, args=(slug, year),
-                )  # fmt: skip
-            st.caption(f"{one.kind} · {BY[one.by]}")
+        said, behind = st.columns([5, 2], vertical_alignment="center")
+        said.markdown(quoted(one.text))
+        said.caption(f"{one.kind} · {BY[one.by]}")
+        for slug, year, sha256 in one.sources:
+            behind.button(
+                f"{formats.short(one.field)}, {year_label(year)}", key=f"source-{number}-{year}", icon=":material/table_chart:",
+                type="tertiary", help=f"The summary and the councils behind it; figures {sha256[:12]}", on_click=_open, args=(slug, year),
+            )  # fmt: skip
 
 
 def _open(slug: str, year: int) -> None:

@@ -1,6 +1,7 @@
 """One summary with the councils behind it, what changed, and how complete each field is."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -28,8 +29,8 @@ def draw() -> None:
     left, right = st.columns([3, 1])
     slug = left.selectbox("Field", list(known), format_func=lambda slug: known[slug][0], key=factoids.FIELD, bind="query-params")
     years = known[slug][1]
-    if st.session_state.get(factoids.YEAR) not in years:
-        st.session_state[factoids.YEAR] = years[0]
+    if st.session_state.get(factoids.YEAR, years[0]) not in years:
+        st.session_state[factoids.YEAR] = years[0]  # the field that was shown before had more years
     year = right.selectbox("Financial year", years, format_func=year_label, key=factoids.YEAR, bind="query-params")
     with transaction() as connection:
         summary, councils = reading.get(connection, slug, year), reading.councils(connection, slug, year)
@@ -92,11 +93,11 @@ def complete() -> None:
 
 def _numbers(one: Summary) -> None:
     shown = {
-        "Councils": f"{one.n:,} of {one.expected:,}", "Total": one.total, "Mean": one.mean, "Median": one.median, "Lowest": one.min,
+        f"Councils of {one.expected:,}": f"{one.n:,}", "Total": one.total, "Mean": one.mean, "Median": one.median, "Lowest": one.min,
         "Highest": one.max,
     }  # fmt: skip
     for place, (label, value) in zip(st.columns(len(shown)), shown.items(), strict=True):
-        said = formats.UNKNOWN if value is None else value if isinstance(value, str) else amount(value, _currency(one))
+        said = formats.UNKNOWN if value is None else value if isinstance(value, str) else _short(value, one)
         place.metric(label, said, border=True)
     st.caption(
         f"{float(one.completeness):.1%} complete · quality {float(one.quality):.1%} · source {quoted(one.source)} · in {one.unit} ·"
@@ -151,8 +152,10 @@ def _localized(frame: pd.DataFrame) -> dict[str, Any]:
     return {name: st.column_config.NumberColumn(name, format="localized") for name in numbers}
 
 
-def _currency(one: Summary) -> str | None:
-    return one.unit if one.unit.isupper() else None
+def _short(value: Decimal, one: Summary) -> str:
+    """An amount that fits a tile."""
+    said = amount(value, one.unit if one.unit.isupper() else None)
+    return said.replace(" million", "m").replace(" billion", "bn")
 
 
 def _nothing() -> None:

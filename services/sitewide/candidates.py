@@ -15,7 +15,7 @@ from services.sitewide.reading import Group, Summary
 
 LEAST_COUNCILS = 8  # of fewer, nothing is typical
 LEAST_GROUP = 3
-LEAST_RATIO, MOST_RATIO = 1.3, 1_000.0  # less is no news, more is a fault in the data or a field that few have
+LEAST_RATIO, MOST_RATIO = 1.3, 200.0  # less is no news, more is a fault in the data or a field that few have
 LEAST_CHANGE = 0.03
 LEAST_SHARE, MOST_SHARE = 0.05, 0.9995
 MOST_MOVED = 0.1  # of the councils may have come or gone between two years that are compared

@@ -1,7 +1,6 @@
 """`make bench`: how fast it is, as figures beside their budgets and beside the same answer by raw SQL.
 
-Prints a table and writes build/bench.json. ONLY chooses a group (ingest, page_data, pages, jobs, ai, analyses), SIZE the number
-of operations.
+Prints a table and writes build/bench.json. ONLY chooses one of the groups below, SIZE the number of operations.
 """
 
 import json
@@ -11,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from services.settings import ROOT
-from tests.benchmarks import ai, analyses, ingest, jobs, navigation, otlp, page_data
+from tests.benchmarks import ai, analyses, ingest, jobs, navigation, otlp, page_data, sitewide
 from tests.benchmarks.figure import Figure
 
 
@@ -28,6 +27,7 @@ GROUPS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "jobs": jobs.measure,
     "ai": ai.measure,
     "analyses": analyses.measure,
+    "sitewide": sitewide.measure,
 }
 
 
