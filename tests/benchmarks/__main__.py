@@ -1,6 +1,6 @@
 """`make bench`: how fast it is, as figures beside their budgets and beside the same answer by raw SQL.
 
-Prints a table and writes build/bench.json. ONLY=ingest, page_data, pages, jobs or ai chooses a group, SIZE the number of operations.
+Prints a table and writes build/bench.json. ONLY=ingest, page_data, pages, jobs, ai or ask chooses a group, SIZE the number of operations.
 """
 
 import json
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from services.settings import ROOT
-from tests.benchmarks import ai, ingest, jobs, navigation, otlp, page_data
+from tests.benchmarks import ai, ask, ingest, jobs, navigation, otlp, page_data
 from tests.benchmarks.figure import Figure
 
 
@@ -26,6 +26,7 @@ GROUPS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "pages": navigation.measure,
     "jobs": jobs.measure,
     "ai": ai.measure,
+    "ask": ask.measure,
 }
 
 
