@@ -194,11 +194,19 @@ RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Calendar], Period]]
 )  # fmt: skip
 
 
+# Without one of these there is no range in a text, and nine texts of ten have none.
+_HINT = re.compile(
+    rf"\d|(?<![a-z])(?:{_MONTH}|this|last|past|previous|next|coming|current|today|yesterday|ytd|mtd|qtd|quarter|to date)(?![a-z])"
+)
+
+
 def cut(text: str, calendar: Calendar) -> tuple[str, list[Period]]:
     """The text with a mark, `\\x01`, where each range stood, and the ranges in their order.
 
     What looks like a date and is none ("31 February") is left: its words are unknown then, and nothing is answered.
     """
+    if not _HINT.search(text):
+        return text, []
     found: dict[int, tuple[int, Period]] = {}
     rest = text
     for form, rule in RULES:

@@ -21,7 +21,6 @@ from services.metrics.freshness import zone_of
 from services.settings import settings
 
 MOST_GROUPS = 100
-EXAMPLES = 3
 MOST_WORDS = 5
 MOST_REPLAYED = 2_000
 
@@ -47,13 +46,13 @@ class Synonym:
 
 
 def unanswered(connection: Connection) -> list[Group]:
-    """The most frequent first. Who asked is left out."""
+    """The most frequent first, with three examples at most. Who asked is left out."""
     rows = connection.execute(
         text(
-            "select blocked, count(*) as n, max(asked_at) as last_at, (array_agg(distinct message))[:cast(:examples as int)] as examples"
+            "select blocked, count(*) as n, max(asked_at) as last_at, (array_agg(distinct message))[1\\:3] as examples"
             " from ask_turns where source = 'fallback' group by blocked order by n desc, last_at desc limit :most"
         ),
-        {"examples": EXAMPLES, "most": MOST_GROUPS},
+        {"most": MOST_GROUPS},
     )
     return [Group(tuple(row.blocked), row.n, row.last_at, tuple(row.examples)) for row in rows]
 

@@ -8,6 +8,7 @@ from services.ask.dates import Calendar, Period, cut
 from services.ask.lexicon import Atom, Kind, Lexicon, number
 from services.ask.normalise import foreign, plain
 
+MOST_REPAIRED = 3  # mistakes in one question; with more it is another language or another field
 MARK = "\x01"  # where a range of days stood
 _PIECES = re.compile(rf"[a-z0-9]+|{MARK}")
 
@@ -54,7 +55,7 @@ def scan(message: str, lexicon: Lexicon, calendar: Calendar) -> Scanned:
     pieces: list[str] = _PIECES.findall(text)
     spans, unknown = _match(pieces, lexicon)
     repaired: list[tuple[str, str]] = []
-    if unknown:
+    if 0 < len(unknown) <= MOST_REPAIRED:
         better = {word: lexicon.speller.repair(word) for word in unknown}
         repaired = [(word, near) for word, near in better.items() if near]
         again, again_periods = cut(" ".join(better.get(piece) or piece for piece in pieces), calendar)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from services.settings import ROOT
-from tests.benchmarks import ai, analyses, ingest, jobs, navigation, otlp, page_data, sitewide
+from tests.benchmarks import ai, analyses, ask, ingest, jobs, navigation, otlp, page_data, sitewide
 from tests.benchmarks.figure import Figure
 
 
@@ -28,6 +28,7 @@ GROUPS: dict[str, Callable[[int], Iterator[Figure]]] = {
     "ai": ai.measure,
     "analyses": analyses.measure,
     "sitewide": sitewide.measure,
+    "ask": ask.measure,
 }
 
 

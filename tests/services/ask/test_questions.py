@@ -1,13 +1,17 @@
 """Fresh questions, with what each must be understood as; and thousands that have nothing to do with us."""
 
+import csv
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from services.ask import faq
+
+from services.ask import faq, templates
 from services.ask.dates import Period, add_months, period
 from services.ask.frame import Frame
+from services.ask.normalise import LONGEST
 from services.ask.outcome import NotUnderstood, Open, Outcome, Understood
 from services.ask.understand import understand
 from tests.services.ask import world
@@ -18,6 +22,7 @@ REGIONS = {
     "R12": "Region XII (SOCCSKSARGEN)", "NCR": "National Capital Region (NCR)", "CAR": "Cordillera Administrative Region (CAR)",
     "BARMM": "Bangsamoro Autonomous Region In Muslim Mindanao (BARMM)",
 }  # fmt: skip
+EVERY = 4  # a quarter of the questions of other fields: `make bench ONLY=ask` asks all 28,003
 DEFAULT_DAYS = {"d7": 7, "d30": 30}
 
 
@@ -116,3 +121,50 @@ def test_fresh_questions_are_answered_rightly_or_asked_back_and_never_wrongly() 
     assert len(done) >= 300
     assert len(good) / len(meant) >= 0.95
     assert len(exact) / len(meant) >= 0.90
+
+
+def test_every_question_has_no_more_effect_than_its_words() -> None:
+    """Case, spaces, punctuation and politeness change nothing."""
+    known, calendar = world.known(), world.CALENDAR
+    for asked in questions():
+        if isinstance(asked.expected, Frame) and not asked.goes_on:
+            for message in (asked.message.upper(), f"  {asked.message.replace(' ', '   ')} ??!", f"Please show me {asked.message}"):
+                outcome = understand(message, known, calendar)
+                assert not isinstance(outcome, Understood) or outcome.frame == asked.expected, message
+
+
+def share_answered(texts: list[str]) -> tuple[float, list[str]]:
+    """Questions back are no answers."""
+    known, calendar = world.known(), world.CALENDAR
+    answered = []
+    for told in texts:
+        if len(told) <= LONGEST and (faq.match(told) or isinstance(understand(told, known, calendar), Understood)):
+            answered.append(told)
+    return len(answered) / len(texts), answered
+
+
+def test_questions_out_of_scope_are_not_answered() -> None:
+    told = json.loads((world.SHARED_DATA / "clinc150" / "data.json").read_text(encoding="utf-8"))
+    share, answered = share_answered([text for part in ("oos_train", "oos_val") for text, _ in told[part]])
+    print(f"clinc150, out of scope: {share:.2%} of {len(told['oos_train']) + len(told['oos_val'])}")
+    assert (share, answered) == (0.0, [])
+
+
+def test_questions_of_other_fields_are_not_answered() -> None:
+    told = json.loads((world.SHARED_DATA / "clinc150" / "data.json").read_text(encoding="utf-8"))
+    others = [text for part in ("train", "val") for text, _ in told[part]][::EVERY]
+    with (world.SHARED_DATA / "banking77" / "train.csv").open(encoding="utf-8", newline="") as file:
+        bank = [row["text"] for row in csv.DictReader(file)][::EVERY]
+    clinc_share, clinc_answered = share_answered(others)
+    bank_share, bank_answered = share_answered(bank)
+    print(f"clinc150, other fields: {clinc_share:.2%} of {len(others):,}; banking77: {bank_share:.2%} of {len(bank):,}")
+    assert clinc_share <= 0.005, clinc_answered
+    assert bank_share <= 0.005, bank_answered
+
+
+def test_one_unknown_word_is_enough_for_no_answer() -> None:
+    known, calendar = world.known(), world.CALENDAR
+    examples = [template.example for template in templates.enumerate_all(world.values(), calendar)]
+    for example in examples:
+        outcome = understand(f"{example.rstrip('?')} zorblax?", known, calendar)
+        assert outcome == NotUnderstood(("zorblax",)), example
