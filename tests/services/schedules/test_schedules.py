@@ -267,13 +267,14 @@ def test_every_console_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     with transaction() as connection:
         schedules.ensure_builtin(connection)
         schedules.ensure_builtin(connection)
-        broom, verify = [line.schedule for line in schedules.listing(connection)]
+        broom, statistics, verify = [line.schedule for line in schedules.listing(connection)]
         with pytest.raises(Conflict, match="built in"):
             schedules.delete(connection, "verify", actor="bob")
     assert (broom.name, broom.paused_by, broom.builtin) == ("housekeeping", "bob", True)
     assert broom.plan == Plan("housekeeping", Timing("Asia/Manila", every_s=3600))
     assert (verify.name, verify.plan.timing, verify.plan.args) == ("verify", Timing("Asia/Manila", (time(3, 15),)), {})
-    for schedule in (broom, verify):
+    assert (statistics.name, statistics.plan.timing) == ("session-statistics", Timing("Asia/Manila", every_s=3600))
+    for schedule in (broom, statistics, verify):
         assert registry.KINDS[schedule.plan.kind].queue == schedule.plan.queue
 
 
@@ -284,8 +285,8 @@ def test_two_dispatchers_make_them_once() -> None:
     for thread in together:
         thread.join()
     with transaction() as connection:
-        assert len(schedules.listing(connection)) == 2
-    assert len(audited()) == 2
+        assert len(schedules.listing(connection)) == 3
+    assert len(audited()) == 3
 
 
 def _ensure() -> None:
