@@ -87,11 +87,15 @@ RANGES: dict[str, Callable[[date], tuple[date, date]] | None] = {
 }
 
 
-def selection(dimensions: Sequence[str] = DIMENSIONS) -> Selection:
-    """Draw the filter row and return what is chosen; of an address that makes no sense it says what was left out."""
+def selection(dimensions: Sequence[str] = DIMENSIONS, *, compares: bool = True) -> Selection:
+    """Draw the filter row and return what is chosen; of an address that makes no sense it says what was left out.
+
+    `compares` is False on a page that has a way of its own to compare.
+    """
     choices = {name: metrics.values(name) for name in dimensions}
     refused = kept.restore(
-        {"range": RANGES.__contains__, "compare": AGAINST.__contains__, "from": _is_day, "to": _is_day}
+        {"range": RANGES.__contains__, "from": _is_day, "to": _is_day}
+        | ({"compare": AGAINST.__contains__} if compares else {})
         | {name: values.__contains__ for name, values in choices.items()}
     )
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -99,17 +103,16 @@ def selection(dimensions: Sequence[str] = DIMENSIONS) -> Selection:
             "Range", list(RANGES), default=DEFAULT, key="range", bind="query-params", required=True,
             label_visibility="collapsed",
         )  # fmt: skip
-        against = st.selectbox(
-            "Compare with", AGAINST, key="compare", bind="query-params",
-            label_visibility="collapsed", format_func=lambda name: f"against {name}", width=220,
-        )  # fmt: skip
+        against = _against() if compares else NOTHING
         with st.popover("Filters", icon=":material/filter_alt:"):
             where = {name: picked for name in dimensions if (picked := _values(name, choices[name]))}
         live.follow(10 if chosen == "24h" else 60)
     if where:
         _say(where)
     selected = between(chosen or DEFAULT, where, against)
-    defaults: dict[str, object] = {"range": DEFAULT, "compare": PERIOD_BEFORE, "from": None, "to": None}
+    defaults: dict[str, object] = {"range": DEFAULT, "from": None, "to": None}
+    if compares:
+        defaults["compare"] = PERIOD_BEFORE
     kept.remember(defaults | {name: [] for name in dimensions}, refused)
     return selected
 
@@ -155,6 +158,14 @@ def _custom(today: date) -> tuple[date, date]:
         st.warning(f"{start} lies after {end}; the two days are swapped.")
         start, end = end, start
     return start, end + timedelta(days=1)
+
+
+def _against() -> str:
+    chosen: str = st.selectbox(
+        "Compare with", AGAINST, key="compare", bind="query-params", label_visibility="collapsed",
+        format_func=lambda name: f"against {name}", width=220,
+    )  # fmt: skip
+    return chosen
 
 
 def _is_day(told: str) -> bool:

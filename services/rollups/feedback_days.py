@@ -5,6 +5,8 @@ from datetime import date
 
 from sqlalchemy import Connection, text
 
+from services.rollups import session_days
+
 MERGE = """
 insert into rollup_feedback_day as r (day, series_id, n, up, down, rated, rating)
 select day, series_id, {sign} * count(*), {sign} * sum(up), {sign} * sum(down), {sign} * count(rating), {sign} * coalesce(sum(rating), 0)
@@ -13,6 +15,7 @@ on conflict (day, series_id) do update set
     n = r.n + excluded.n, up = r.up + excluded.up, down = r.down + excluded.down, rated = r.rated + excluded.rated,
     rating = r.rating + excluded.rating
 """
+OF_DAY = "day = :day and told_at >= :start and told_at < :end"  # the instants are what is indexed
 GIVEN = "id = any(cast(:ids as uuid[]))"
 
 
@@ -29,4 +32,4 @@ def take_out(connection: Connection, ids: Sequence[str]) -> None:
 
 def add_day(connection: Connection, day: date) -> None:
     """Count all feedback of one day, which must be empty in the rollups."""
-    connection.execute(text(MERGE.format(sign=1, which="day = :day")), {"day": day})
+    connection.execute(text(MERGE.format(sign=1, which=OF_DAY)), session_days.of_day(connection, day))

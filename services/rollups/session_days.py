@@ -1,12 +1,14 @@
 """Sessions a day: what each session contributes, added as it appears and corrected as more of it is told."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pandas as pd
 from sqlalchemy import Connection, text
 
+from services.clock import day_start
 from services.db.copy import copy_rows
 from services.rollups import distinct
+from services.rollups.state import zone_of
 
 TOUCHED = """
 create temp table if not exists touched_sessions (
@@ -84,6 +86,15 @@ COLUMNS = ("source", "session_key", "series_id", "user_key", "subject", "cohort"
            "rating", "topics", "first_operation_at", "last_operation_at", "operations", "feedback_rated", "feedback_rating")  # fmt: skip
 UNTOLD = {"operations": 0, "feedback_rated": 0, "feedback_rating": 0}
 
+# The instants are told beside the day, because they are what is indexed.
+OF_DAY = "day = :day and started_at >= :start and started_at < :end"
+
+
+def of_day(connection: Connection, day: date) -> dict[str, object]:
+    """The values of OF_DAY."""
+    zone = zone_of(connection)
+    return {"day": day, "start": day_start(day, zone), "end": day_start(day + timedelta(days=1), zone)}
+
 
 def merge(connection: Connection, touched: pd.DataFrame) -> None:
     """Upsert sessions (columns COLUMNS, one row per source and session_key) and move their days by the difference."""
@@ -145,7 +156,7 @@ def told_before(connection: Connection, records: pd.DataFrame) -> pd.Series:
 def add_day(connection: Connection, day: date) -> None:
     """Count all sessions of one day, which must be empty in the rollups."""
     connection.execute(text(BEFORE))
-    connection.execute(text(f"{CHANGED.format(sign=1)}where day = :day"), {"day": day})
+    connection.execute(text(f"{CHANGED.format(sign=1)}where {OF_DAY}"), of_day(connection, day))
     _settle(connection)
 
 
@@ -186,10 +197,10 @@ def _merge_users(connection: Connection) -> None:
             connection.execute(text(f"delete from {table} where (day, series_id, kind) = (:day, :series_id, 'session_user')"), where)  # noqa: S608
         again = connection.execute(
             text(
-                "select day, series_id, user_key, 1 from session_contributions"
-                " where (day, series_id, topic) = (:day, :series_id, '') and user_key is not null"
+                f"select day, series_id, user_key, 1 from session_contributions where {OF_DAY}"  # noqa: S608 - a constant
+                " and (series_id, topic) = (:series_id, '') and user_key is not null"
             ),
-            where,
+            where | of_day(connection, day),
         ).all()
         changes = pd.concat([changes, pd.DataFrame(again, columns=changes.columns)])
     arrived = changes[changes["balance"] > 0]

@@ -35,15 +35,17 @@ OF_SESSIONS = {
         "day, series_id, topic, subject, cohort",
         ("n", "duration_n", "duration_us", "messages_n", "messages", "rated", "rating", "with_topic", "endless", "backwards", "overnight"),
         """count(*), count(duration_us), coalesce(sum(duration_us), 0), count(messages), coalesce(sum(messages), 0), count(rating),
-        coalesce(sum(rating), 0), sum(with_topic), sum(endless), sum(backwards), sum(overnight) from session_contributions where true""",
+        coalesce(sum(rating), 0), sum(with_topic), sum(endless), sum(backwards), sum(overnight)
+        from session_contributions where {of_session}""",
     ),
-    "rollup_session_hour": ("day, series_id, hour", ("n",), "count(*) from session_contributions where topic = ''"),
+    "rollup_session_hour": ("day, series_id, hour", ("n",), "count(*) from session_contributions where topic = '' and {of_session}"),
     "rollup_feedback_day": (
         "day, series_id",
         ("n", "up", "down", "rated", "rating"),
-        "count(*), sum(up), sum(down), count(rating), coalesce(sum(rating), 0) from feedback_contributions where true",
+        "count(*), sum(up), sum(down), count(rating), coalesce(sum(rating), 0) from feedback_contributions where {of_feedback}",
     ),
 }
+STARTED = "started_at >= :start and started_at < :end"  # beside the days, because instants are what is indexed
 OLDEST = "select least((select min(day) from rollup_day), (select min(day) from rollup_session_day))"
 
 
@@ -194,7 +196,7 @@ def _distinct(connection: Connection, day: str, bounds: dict[str, object]) -> tu
             where {STORED} and session_key is not null group by 1, 2
             union all
             select day, series_id, 'session_user', count(distinct user_key) from session_contributions
-            where day >= :first and day < :last and user_key is not null group by 1, 2
+            where day >= :first and day < :last and {STARTED} and user_key is not null group by 1, 2
         ), cells as (select * from rollup_distinct where day >= :first and day < :last)
         select day, series_id, kind, cells.n as cell, raw.n as raw from raw full join cells using (day, series_id, kind)
     """  # noqa: S608 - constant names only
@@ -207,10 +209,11 @@ def _told(
 ) -> tuple[int, list[object]]:
     """What sessions and feedback add to their days against the cells, both ways."""
     of_range = "day >= :first and day < :last"
+    told = told.format(of_session=f"{of_range} and {STARTED}", of_feedback=f"{of_range} and told_at >= :start and told_at < :end")
     numbered = ", ".join(str(place + 1) for place in range(key.count(",") + 1))
     statement = f"""
         with raw as (
-            select * from (select {key}, {told} and {of_range} group by {numbered}) told ({key}, {", ".join(columns)})
+            select * from (select {key}, {told} group by {numbered}) told ({key}, {", ".join(columns)})
         ), cells as (select {key}, {", ".join(columns)} from {table} where {of_range})
         select day, series_id, to_jsonb(raw) as raw, to_jsonb(cells) as cell from raw full join cells using ({key})
     """  # noqa: S608 - constants

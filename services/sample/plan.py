@@ -14,7 +14,7 @@ from services.clock import day_start, utc_now
 KEY = "sample"
 SEED = 20_260_418
 WEEK = np.array([1.0, 1.05, 1.1, 1.06, 0.92, 0.3, 0.24])  # Monday first
-SPIKE_AGE, SPIKE_HOURS = 4, (9.5, 15.5)
+TUESDAY, SPIKE_HOURS = 1, (9.5, 15.5)
 OUTAGE_AGE, OUTAGE_HOURS = 11, (10.25, 11.75)
 SILENT_HOURS = 1.0
 
@@ -60,7 +60,9 @@ class Plan:
         return start + hours[0] * 3_600, start + hours[1] * 3_600
 
     def spike(self) -> tuple[float, float]:
-        return self.window(SPIKE_AGE, SPIKE_HOURS)
+        """On the last Tuesday that is over: the walk through the console asks what happened then."""
+        age = next(age for age in range(1, 8) if self.day(age).weekday() == TUESDAY)
+        return self.window(age, SPIKE_HOURS)
 
     def outage(self) -> tuple[float, float]:
         return self.window(OUTAGE_AGE, OUTAGE_HOURS)

@@ -26,7 +26,7 @@ from tests.benchmarks.volume import records
 from tests.system import Console, wait_for
 
 SMALL = 100_000
-PAGES = ("health", "cost", "performance", "sessions")
+PAGES = ("health", "cost", "performance", "sessions", "explore")
 ROUNDS = 15
 Question = dict[str, Any]
 RAW = {

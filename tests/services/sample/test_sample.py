@@ -86,7 +86,9 @@ def test_it_has_the_rhythm_of_people_at_work() -> None:
 
 def test_it_has_a_spike_of_long_prompts() -> None:
     start, end = PLAN.spike()
-    calls = drawn(range(1, 8))
+    assert datetime.fromtimestamp(start, UTC).weekday() == 1
+    assert timedelta(0) < PLAN.anchor - datetime.fromtimestamp(end, UTC) < timedelta(days=8)
+    calls = drawn(range(1, 9))
     theirs = calls[(calls["module"] == SPIKE_MODULE) & ~calls["cached"] & calls["error_type"].isna()]
     inside = theirs["started_at"].between(start, end)
     assert inside.sum() > 20

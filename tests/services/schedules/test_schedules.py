@@ -274,6 +274,8 @@ def test_every_console_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (broom.name, broom.paused_by, broom.builtin) == ("housekeeping", "bob", True)
     assert broom.plan == Plan("housekeeping", Timing("Asia/Manila", every_s=3600))
     assert (verify.name, verify.plan.timing, verify.plan.args) == ("verify", Timing("Asia/Manila", (time(3, 15),)), {})
+    statistics = own["session-statistics"].plan.timing
+    assert statistics == Timing("Asia/Manila", every_s=3600)
     for schedule in own.values():
         assert registry.KINDS[schedule.plan.kind].queue == schedule.plan.queue
 

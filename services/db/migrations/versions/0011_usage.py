@@ -9,7 +9,7 @@ down_revision = "0010"
 # stands before what people said of it.
 VIEW = """
 create view session_contributions as
-select s.source, s.session_key, (c.started_at at time zone st.zone)::date as day,
+select s.source, s.session_key, c.started_at, (c.started_at at time zone st.zone)::date as day,
        extract(hour from c.started_at at time zone st.zone)::smallint as hour, s.series_id, t.topic,
        coalesce(nullif(s.subject, ''), '(no subject)') as subject, coalesce(nullif(s.cohort, ''), '(no cohort)') as cohort, s.user_key,
        case when c.ended_at >= c.started_at then (extract(epoch from c.ended_at - c.started_at) * 1000000)::bigint end as duration_us,
@@ -114,7 +114,7 @@ create table rollup_feedback_day (
     primary key (day, series_id)
 );
 create view feedback_contributions as
-select f.id, (f.told_at at time zone st.zone)::date as day, f.series_id, (f.thumbs is not distinct from 1)::integer as up,
+select f.id, f.told_at, (f.told_at at time zone st.zone)::date as day, f.series_id, (f.thumbs is not distinct from 1)::integer as up,
        (f.thumbs is not distinct from -1)::integer as down, f.rating
 from feedback f cross join rollup_state st;
 """
