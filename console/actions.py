@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from console.auth import identity
+from console.auth import identity, rights
 from services.accounts import keys
 from services.db import transaction
 from services.telemetry import replay
 
-ROLE = "operator"
+ROLE = rights.action(__name__)
 
 
 def replay_rejected(field: str | None, reason: str | None, source: str | None) -> tuple[int, int]:
@@ -53,4 +53,4 @@ def revoke_key(name: str) -> None:
 
 def _needed(scopes: Sequence[str]) -> str:
     """Who may hold a secret with these scopes: nobody hands out more than they have."""
-    return "admin" if "admin" in scopes else ROLE
+    return rights.CONFIGURE if "admin" in scopes else ROLE

@@ -1,12 +1,12 @@
 """What a person can do about analyses from a page: each checks the role itself, in a transaction of its own, and is audited."""
 
-from console.auth import identity
+from console.auth import identity, rights
 from services.analyses import orders, overview
 from services.db import transaction
 from services.jobs import Job
 from services.records import Kind
 
-ROLE = "analyst"
+ROLE = rights.action(__name__)
 
 
 def start(kind: str, record_id: int, variant: str, *, force: bool = False) -> bool:

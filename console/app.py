@@ -4,11 +4,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from console.auth import identity
+from console.auth import identity, rights
 from services.errors import BinnacleError, Unauthenticated
 
 HERE = Path(__file__).resolve().parent
 PAGES = HERE.parent / "pages"
+HOME = "home"  # the default page has no path of its own
 
 st.set_page_config(page_title="Binnacle", page_icon=HERE / "ui" / "icon.svg", layout="wide")
 
@@ -29,6 +30,8 @@ page = st.navigation(
         st.Page(PAGES / "cost.py", title="Cost", icon=":material/payments:"),
         st.Page(PAGES / "performance.py", title="Performance", icon=":material/speed:"),
         st.Page(PAGES / "sessions.py", title="Sessions", icon=":material/forum:"),
+        st.Page(PAGES / "session.py", title="Session", icon=":material/chat:", visibility="hidden"),
+        st.Page(PAGES / "explore.py", title="Explore", icon=":material/query_stats:"),
         st.Page(PAGES / "jobs.py", title="Jobs", icon=":material/work_history:"),
         st.Page(PAGES / "job.py", title="Job", icon=":material/work:", visibility="hidden"),
         st.Page(PAGES / "records.py", title="Records", icon=":material/folder_open:"),
@@ -36,6 +39,12 @@ page = st.navigation(
         st.Page(PAGES / "analyses.py", title="Analyses", icon=":material/insights:"),
         st.Page(PAGES / "telemetry.py", title="Telemetry", icon=":material/sensors:"),
         st.Page(PAGES / "prices.py", title="Prices", icon=":material/sell:"),
+        st.Page(
+            PAGES / "admin.py",
+            title="Admin",
+            icon=":material/admin_panel_settings:",
+            visibility="visible" if account.may(rights.page("admin")) else "hidden",
+        ),
     ],
     position="top",
 )
@@ -46,6 +55,7 @@ who.link_button(f"{account.name} · {account.role}", "/account", icon=":material
 body = st.container()
 try:
     with st.skeleton(height=240), body:  # below what is drawn already, while more is to come
+        account.require(rights.page(page.url_path or HOME))
         page.run()
 except BinnacleError as problem:
     st.error(f"{problem}", icon=":material/error:")

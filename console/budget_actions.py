@@ -2,13 +2,13 @@
 
 from decimal import Decimal
 
-from console.auth import identity
+from console.auth import identity, rights
 from services.ai import budgets
 from services.ai.budgets import NANO, Period, Scope
 from services.db import transaction
 from services.errors import BadInput
 
-ROLE = "operator"
+ROLE = rights.action(__name__)
 
 
 def set_budget(scope: Scope, name: str, period: Period, cap_usd: Decimal, *, hard_stop: bool, thresholds: str) -> str:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Unpack
 from uuid import UUID
 
-from console.auth import identity
+from console.auth import identity, rights
 from services import schedules
 from services.db import transaction
 from services.jobs import control
 from services.jobs.control import Scope
 from services.jobs.filters import Filters
 
-ROLE = "operator"
+ROLE = rights.action(__name__)
 
 
 def retry(*, ids: Sequence[int] | None = None, **filters: Unpack[Filters]) -> int:

@@ -2,12 +2,12 @@
 
 from datetime import date
 
-from console.auth import identity
+from console.auth import identity, rights
 from services.db import transaction
 from services.pricing import overrides, reprice
 from services.pricing.overrides import Override
 
-ROLE = "operator"
+ROLE = rights.action(__name__)
 
 
 def add_override(override: Override) -> int:

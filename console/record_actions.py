@@ -1,10 +1,10 @@
 """What a person can do about records from a page: it checks the role itself, in a transaction of its own, and is audited."""
 
-from console.auth import identity
+from console.auth import identity, rights
 from services.db import transaction
 from services.records import imports, maps
 
-ROLE = "operator"
+ROLE = rights.action(__name__)
 
 
 def bring(file_name: str, content: bytes, map_name: str) -> int:

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from console import actions
 from console.auth import identity
 from console.ui import keys, telemetry
 
-acts = identity.current().may("operator")
+acts = identity.current().may(actions.ROLE)
 
 if not telemetry.empty():
     telemetry.flow()

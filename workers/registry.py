@@ -28,6 +28,7 @@ KINDS = {
     "telemetry.move": Kind("workers.telemetry:move", "rollups", 300, frequent=True),
     "rollups.rebuild": Kind("workers.rollups:rebuild", "default", 6 * 3600),
     "rollups.verify": Kind("workers.rollups:verify", "default", 3600),
+    "sessions.statistics": Kind("workers.sessions:make", "default", 3600),
     "pricing.reprice": Kind("workers.pricing:reprice", "default", 6 * 3600),
     "pricing.reverse": Kind("workers.pricing:reverse", "default", 6 * 3600),
     "records.import": Kind("workers.records:bring", "default", 3600),

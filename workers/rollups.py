@@ -15,12 +15,12 @@ VERIFIED_DAYS = 2
 
 def rebuild(job: Running) -> dict[str, object]:
     """Args: start, end (days of the reporting zone, YYYY-MM-DD), or neither for everything."""
-    return rebuild_rollups(_day(job, "start"), _day(job, "end"), job.report, job.stopping)
+    return rebuild_rollups(day(job, "start"), day(job, "end"), job.report, job.stopping)
 
 
 def verify(job: Running) -> dict[str, object]:
     """Args: start, end (days of the reporting zone, YYYY-MM-DD), or neither for today and the day before."""
-    start, end = _day(job, "start"), _day(job, "end")
+    start, end = day(job, "start"), day(job, "end")
     return verify_rollups(*(_last_days() if start is None and end is None else (start, end)))
 
 
@@ -30,7 +30,8 @@ def _last_days() -> tuple[date, date]:
     return end - timedelta(days=VERIFIED_DAYS), end
 
 
-def _day(job: Running, name: str) -> date | None:
+def day(job: Running, name: str) -> date | None:
+    """A day that the job was given under this name, None for none; raises BadInput."""
     told = job.args.get(name)
     if told is None:
         return None

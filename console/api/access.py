@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 
-from console.auth import cookie, origin
+from console.auth import cookie, origin, rights
 from services.accounts import keys, sign_ins
 from services.accounts.accounts import Account
 from services.accounts.keys import Key
@@ -34,8 +34,8 @@ class Caller:
         return f"key:{self.key.name}" if self.key else self.account.name if self.account else "nobody"
 
 
-def protected(*scopes: str, session: bool = False, role: str = "viewer") -> APIRouter:
-    """A router whose routes answer keys with one of `scopes`, and with `session` also signed-in browsers of people who have `role`."""
+def protected(*scopes: str, session: bool = False) -> APIRouter:
+    """A router whose routes answer keys with one of `scopes`, and with `session` also signed-in browsers of who may (`rights.ROUTES`)."""
 
     def by_key(request: Request) -> None:
         request.state.caller = _by_key(request, scopes)
@@ -43,7 +43,7 @@ def protected(*scopes: str, session: bool = False, role: str = "viewer") -> APIR
     def by_key_or_session(request: Request) -> None:
         # A key that was presented must be good: a bad one never falls back to the browser's session.
         if "authorization" not in request.headers and request.app.state.sessions and cookie.read(request):
-            request.state.caller = _by_session(request, role)
+            request.state.caller = _by_session(request, rights.route(request.method, request.scope["route"].path))
         else:
             request.state.caller = _by_key(request, scopes)
 

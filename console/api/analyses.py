@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
@@ -21,8 +21,8 @@ from services.db import transaction
 from services.errors import BadInput
 from services.jobs import Job
 
-reading = protected("analyses", session=True)
-acting = protected("analyses", session=True, role="analyst")
+router = protected("analyses", session=True)
+router.tags = ["analyses"]
 FAILURE = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}}
 VARIANTS = sorted({variant for analysis in ANALYSES.values() for variant in analysis.variants if analysis.variants != NO_VARIANT})
 BIGGEST = 2**63 - 1
@@ -121,10 +121,9 @@ class StandingView(BaseModel):
 
 Responses = dict[int | str, dict[str, Any]]
 GONE: Responses = {404: {"description": "No such analysis, record or job"} | FAILURE}
-router = APIRouter(tags=["analyses"])
 
 
-@acting.post(
+@router.post(
     "/api/analyses/{kind}",
     summary="Start an analysis",
     status_code=202,
@@ -152,7 +151,7 @@ def post_analysis(request: Request, raw: RawBody) -> Response:
     return _answer(told, 202, {"location": told.status_url})
 
 
-@reading.get(
+@router.get(
     "/api/analyses/jobs/{job_id}",
     summary="What became of an analysis",
     responses=GONE | {200: {"model": StatusView}},
@@ -166,7 +165,7 @@ def get_status(request: Request) -> Response:
     return _answer(_status(found.job, found.result))
 
 
-@reading.get(
+@router.get(
     "/api/analyses/{kind}/{record_id}",
     summary="An analysis of a record",
     responses=GONE | {200: {"model": StandingView}},
@@ -179,10 +178,6 @@ def get_analysis(request: Request) -> Response:
     with transaction() as connection:
         view = overview.one(connection, kind, record_id, variant)
     return _answer(_standing(view))
-
-
-for part in (reading, acting):
-    router.include_router(part)
 
 
 def _asked(body: object) -> NewAnalysis:

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from console.api import errors, health, operations, traces
+from console.api import errors, feedback, health, operations, traces
 
 ABOUT = (
     'Binnacle\'s JSON doors. Send Authorization: Bearer KEY. Failures read {"error": {"type", "message"}};'
@@ -51,16 +51,16 @@ def build(*, sessions: bool) -> FastAPI:
     app = Api(title="Binnacle API", version="1", description=ABOUT, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.sessions = sessions
     errors.install(app)
-    for noun in (health, operations, *(_reading() if sessions else ())):
+    for noun in (health, operations, feedback, *(_reading() if sessions else ())):
         app.include_router(noun.router)
     app.router.routes.append(traces.route)
     return app
 
 
 def _reading() -> tuple[ModuleType, ...]:
-    from console.api import analyses, jobs, metrics, prometheus, records, reference
+    from console.api import analyses, export, jobs, metrics, prometheus, records, reference
 
-    return metrics, jobs, records, analyses, prometheus, reference
+    return metrics, export, jobs, records, analyses, prometheus, reference
 
 
 def _add_failures(operation: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 from starlette.responses import Response
 
@@ -14,8 +14,8 @@ from services.db import transaction
 from services.errors import BadInput, Conflict
 from services.jobs import control, kinds, listing
 
-reading = protected("jobs", session=True)
-acting = protected("jobs", session=True, role="operator")
+router = protected("jobs", session=True)
+router.tags = ["jobs"]
 MOST_TAGS = 20
 PRINTABLE = r"^[^\x00-\x1f\x7f]{1,200}$"
 FAILURE = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}}
@@ -94,10 +94,9 @@ class JobView(BaseModel):
 Responses = dict[int | str, dict[str, Any]]
 ONE: Responses = {200: {"model": JobView}, 404: {"description": "No such job"} | FAILURE}
 CHANGED: Responses = ONE | {409: {"description": "It is not in a state that allows this"} | FAILURE}
-router = APIRouter(tags=["jobs"])
 
 
-@acting.post(
+@router.post(
     "/api/jobs",
     summary="Start a job",
     status_code=201,
@@ -115,13 +114,13 @@ def post_job(request: Request, raw: RawBody) -> Response:
     return _answer(posted.id, 201 if posted.new else 200)
 
 
-@reading.get("/api/jobs/{job_id}", summary="What became of a job", responses=ONE, openapi_extra=ID)
+@router.get("/api/jobs/{job_id}", summary="What became of a job", responses=ONE, openapi_extra=ID)
 def get_job(request: Request) -> Response:
     """With one entry an attempt."""
     return _answer(_id(request))
 
 
-@acting.post("/api/jobs/{job_id}/cancel", summary="Cancel a job", responses=CHANGED, openapi_extra=ID)
+@router.post("/api/jobs/{job_id}/cancel", summary="Cancel a job", responses=CHANGED, openapi_extra=ID)
 def cancel_job(request: Request) -> Response:
     """A waiting job is cancelled at once, a running one is asked to stop. Asking twice changes nothing."""
     job_id = _id(request)
@@ -132,7 +131,7 @@ def cancel_job(request: Request) -> Response:
     return _answer(job_id)
 
 
-@acting.post("/api/jobs/{job_id}/retry", summary="Try a job again", responses=CHANGED, openapi_extra=ID)
+@router.post("/api/jobs/{job_id}/retry", summary="Try a job again", responses=CHANGED, openapi_extra=ID)
 def retry_job(request: Request) -> Response:
     """A dead or cancelled job gets another attempt, one that waits for its next attempt gets it now."""
     job_id = _id(request)
@@ -142,10 +141,6 @@ def retry_job(request: Request) -> Response:
         held = job.state in ("dead", "cancelled")
         raise Conflict(f"Job {job_id} is {job.state}: " + ("another job lives under its dedupe key." if held else "it needs no retry."))
     return _answer(job_id)
-
-
-for part in (reading, acting):
-    router.include_router(part)
 
 
 def _asked(body: object) -> NewJob:

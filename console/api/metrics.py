@@ -1,9 +1,10 @@
 """GET /api/metrics/query: the metrics catalogue as JSON, the same numbers as on the pages."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from fastapi import Request
 from pydantic import BaseModel
@@ -14,6 +15,7 @@ from console.api import encode
 from console.api.access import protected
 from services import metrics
 from services.errors import BadInput
+from services.metrics.columns import WHOLE, columns
 
 router = protected("metrics", session=True)
 router.tags = ["metrics"]
@@ -21,7 +23,6 @@ SINGLE = ("interval", "start", "end", "compare")
 LISTS = ("measures", "by")
 INTERVALS = ("15min", "hour", "day", "week", "month")
 BOOLS = {"true": True, "1": True, "false": False, "0": False}
-WHOLE = frozenset({"count", "tokens"})
 
 
 class Column(BaseModel):
@@ -44,7 +45,7 @@ class Table(BaseModel):
     notes: list[str]
 
 
-def _parameters() -> list[dict[str, Any]]:
+def parameters() -> list[dict[str, Any]]:
     """The query parameters for the OpenAPI page, straight from the catalogue."""
 
     def listed(name: str, items: Sequence[str], description: str, required: bool = False) -> dict[str, Any]:
@@ -89,43 +90,59 @@ def _parameters() -> list[dict[str, Any]]:
     "/api/metrics/query",
     summary="Ask the metrics catalogue",
     responses={200: {"model": Table}},
-    openapi_extra={"parameters": _parameters()},
+    openapi_extra={"parameters": parameters()},
 )
 def query(request: Request) -> Response:
     """Unknown is null, never 0; empty buckets are rows of their own."""
-    asked = request.query_params
-    _refuse_strangers(asked)
-    answer = metrics.query(
-        _listed(asked, "measures"),
-        start=_moment(asked, "start"),
-        end=_moment(asked, "end"),
-        by=_listed(asked, "by"),
-        where={name: asked.getlist(name) for name in metrics.DIMENSIONS if name in asked},
-        interval=asked.get("interval"),
-        compare=_flag(asked, "compare"),
-    )
-    columns = [_column(str(name)) for name in answer.frame.columns]
+    answer = metrics.query(**question(request.query_params))
+    told = columns(answer.frame.columns)
     head = {
-        "columns": columns,
+        "columns": [asdict(column) for column in told],
         "as_of": answer.as_of.isoformat(),
         "complete": bool(answer.complete),
         "priced_share": None if answer.priced_share is None else float(answer.priced_share),
         "zone": answer.zone,
         "notes": list(answer.notes),
     }
-    whole = frozenset(column["name"] for column in columns if column["unit"] in WHOLE)
+    whole = frozenset(column.name for column in told if column.unit in WHOLE)
     body = json.dumps(head, allow_nan=False)[:-1] + ', "rows": ' + encode.rows(answer.frame, whole) + "}"
     return Response(body, media_type="application/json", headers={"cache-control": "no-store"})
 
 
-def _refuse_strangers(asked: QueryParams) -> None:
+class Question(TypedDict):
+    """The arguments of metrics.query."""
+
+    measures: list[str]
+    start: date | datetime
+    end: date | datetime
+    by: list[str]
+    where: dict[str, list[str]]
+    interval: str | None
+    compare: bool
+
+
+def question(asked: QueryParams, besides: Sequence[str] = ()) -> Question:
+    """What the parameters ask, `besides` being known to the route; raises BadInput naming the first that cannot be used."""
+    _refuse_strangers(asked, besides)
+    return {
+        "measures": _listed(asked, "measures"),
+        "start": _moment(asked, "start"),
+        "end": _moment(asked, "end"),
+        "by": _listed(asked, "by"),
+        "where": {name: asked.getlist(name) for name in metrics.DIMENSIONS if name in asked},
+        "interval": asked.get("interval"),
+        "compare": _flag(asked, "compare"),
+    }
+
+
+def _refuse_strangers(asked: QueryParams, besides: Sequence[str]) -> None:
     """A misspelt filter that is ignored would answer another question."""
     for name, value in asked.multi_items():
         if "\0" in value:
             raise BadInput(f"The parameter '{name[:100]}' holds a NUL character.")
-        if name not in (*LISTS, *SINGLE) and name not in metrics.DIMENSIONS:
-            raise BadInput(f"Unknown parameter '{name[:100]}': there are {', '.join((*LISTS, *SINGLE, *metrics.DIMENSIONS))}.")
-        if name in SINGLE and len(asked.getlist(name)) > 1:
+        if name not in (*LISTS, *SINGLE, *besides) and name not in metrics.DIMENSIONS:
+            raise BadInput(f"Unknown parameter '{name[:100]}': there are {', '.join((*LISTS, *SINGLE, *besides, *metrics.DIMENSIONS))}.")
+        if name in (*SINGLE, *besides) and len(asked.getlist(name)) > 1:
             raise BadInput(f"The parameter '{name}' may be given once.")
 
 
@@ -157,13 +174,3 @@ def _flag(asked: QueryParams, name: str) -> bool:
     if text not in BOOLS:
         raise BadInput(f"The parameter '{name}' is true or false.")
     return BOOLS[text]
-
-
-def _column(name: str) -> Mapping[str, str]:
-    if name == "bucket":
-        return {"name": name, "label": "Time", "unit": "time"}
-    if name in metrics.DIMENSIONS:
-        return {"name": name, "label": metrics.DIMENSIONS[name].label, "unit": "text"}
-    measure = metrics.MEASURES[name.removesuffix("_previous")]
-    label = f"{measure.label}, period before" if name.endswith("_previous") else measure.label
-    return {"name": name, "label": label, "unit": measure.unit}

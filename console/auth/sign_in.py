@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from console.auth import cookie, form, origin
 from console.auth.headers import PLAIN
-from services.accounts import accounts, audit, links, sign_ins, tokens
+from services.accounts import accounts, links, sign_ins, tokens
 from services.accounts.accounts import Account
 from services.db import transaction
 from services.errors import BadInput, BinnacleError, Conflict, Forbidden, TooMuch, Unauthenticated, Unavailable
@@ -140,11 +140,9 @@ def _change(account: Account, fields: dict[str, str], token: str, address: str) 
         _spare_session(sign_ins.sign_in(account.name, fields.get("current_password", ""), address))
     with transaction() as connection:
         if fields.get("name", account.name).strip().lower() != account.name:
-            accounts.rename(connection, account, fields["name"])
-            audit.record(connection, account.name, "account.rename", fields["name"].strip().lower())
+            accounts.rename(connection, account, fields["name"], actor=account.name)
         if new:
-            accounts.set_password(connection, account, new, keep_token_hash=tokens.digest(token))
-            audit.record(connection, account.name, "account.password", account.name)
+            accounts.set_password(connection, account, new, keep_token_hash=tokens.digest(token), actor=account.name)
 
 
 def _spare_session(token: str) -> None:

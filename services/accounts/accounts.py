@@ -44,8 +44,8 @@ class Account:
             raise Forbidden(f"This needs the role {role}; {self.name} has the role {self.role}.")
 
 
-def create(connection: Connection, name: str, role: str, password: str | None = None) -> Account:
-    """A new account; raises BadInput for an unusable name, role or password and Conflict when the name is taken."""
+def create(connection: Connection, name: str, role: str, password: str | None = None, *, actor: str | None = None) -> Account:
+    """A new account, audited where an actor made it; raises BadInput for an unusable name, role or password, Conflict for a taken name."""
     if role not in ROLES:
         raise BadInput(f"'{role}' is not a role: choose one of {', '.join(ROLES)}.")
     made = connection.execute(
@@ -54,7 +54,10 @@ def create(connection: Connection, name: str, role: str, password: str | None = 
     ).one_or_none()
     if made is None:
         raise Conflict(f"There is already an account named '{name}'.")
-    return by_name(connection, name)
+    account = by_name(connection, name)
+    if actor is not None:
+        audit.record(connection, actor, "account.create", account.name, {"role": role}, after=told(account))
+    return account
 
 
 def by_name(connection: Connection, name: str) -> Account:
@@ -76,36 +79,74 @@ def oldest_admin(connection: Connection) -> Account | None:
     return None if row is None else _account(row)
 
 
-def rename(connection: Connection, account: Account, name: str) -> None:
+def rename(connection: Connection, account: Account, name: str, *, actor: str = "system") -> None:
     """Give an account another name; raises BadInput or Conflict."""
     try:
         with connection.begin_nested():
             connection.execute(text("update accounts set name = :name where id = :id"), {"name": usable_name(name), "id": account.id})
     except IntegrityError as error:
         raise Conflict(f"There is already an account named '{name}'.") from error
+    audit.record(connection, actor, "account.rename", usable_name(name), before={"name": account.name}, after={"name": usable_name(name)})
 
 
-def set_password(connection: Connection, account: Account, password: str, *, keep_token_hash: bytes | None = None) -> None:
+def set_password(
+    connection: Connection, account: Account, password: str, *, keep_token_hash: bytes | None = None, actor: str = "system"
+) -> None:
     """Set a password and end every sign-in but the one of `keep_token_hash`; raises BadInput for a weak one."""
     connection.execute(text("update accounts set password_hash = :hash where id = :id"), {"hash": _hash(password), "id": account.id})
     connection.execute(
         text("delete from sign_ins where account_id = :id and token_hash <> :keep"), {"id": account.id, "keep": keep_token_hash or b""}
     )
+    before, after = ({"password": known} for known in ("set" if account.has_password else "none", "set anew"))
+    audit.record(connection, actor, "account.password", account.name, before=before, after=after)
+
+
+def change_role(connection: Connection, name: str, role: str, *, actor: str) -> None:
+    """Another role from now on; raises NotFound, BadInput for an unknown role, or Conflict for the last admin."""
+    if role not in ROLES:
+        raise BadInput(f"'{role}' is not a role: choose one of {', '.join(ROLES)}.")
+    account = _held(connection, name, stays_admin=role == "admin")
+    if account.role == role:
+        return
+    connection.execute(text("update accounts set role = :role where id = :id"), {"role": role, "id": account.id})
+    audit.record(connection, actor, "account.role", account.name, before={"role": account.role}, after={"role": role})
 
 
 def disable(connection: Connection, name: str, *, actor: str) -> None:
     """Refuse an account from now on, its open sign-ins and links included; raises NotFound, or Conflict for the last admin."""
-    connection.execute(text("lock table accounts in share row exclusive mode"))  # two admins must not disable each other at once
+    account = _held(connection, name, stays_admin=False)
+    connection.execute(text("update accounts set disabled_at = coalesce(disabled_at, now()) where id = :id"), {"id": account.id})
+    connection.execute(text("delete from sign_ins where account_id = :id"), {"id": account.id})
+    connection.execute(text("delete from sign_in_links where account_id = :id"), {"id": account.id})
+    before = told(account)
+    audit.record(connection, actor, "account.disable", account.name, before=before, after=before | {"disabled": True})
+
+
+def enable(connection: Connection, name: str, *, actor: str) -> None:
+    """Let a disabled account in again, by a new link or its password; raises NotFound."""
+    account = by_name(connection, name)
+    if account.disabled_at is None:
+        return
+    connection.execute(text("update accounts set disabled_at = null where id = :id"), {"id": account.id})
+    before = told(account)
+    audit.record(connection, actor, "account.enable", account.name, before=before, after=before | {"disabled": False})
+
+
+def told(account: Account) -> dict[str, object]:
+    """What the audit says of an account."""
+    return {"role": account.role, "disabled": account.disabled_at is not None}
+
+
+def _held(connection: Connection, name: str, *, stays_admin: bool) -> Account:
+    """The account, while nobody else changes one: two admins must not disable each other at once. Raises Conflict for the last admin."""
+    connection.execute(text("lock table accounts in share row exclusive mode"))
     account = by_name(connection, name)
     others = connection.execute(
         text("select count(*) from accounts where role = 'admin' and disabled_at is null and id <> :id"), {"id": account.id}
     ).scalar_one()
-    if account.role == "admin" and account.disabled_at is None and not others:
+    if account.role == "admin" and account.disabled_at is None and not others and not stays_admin:
         raise Conflict(f"'{account.name}' is the last admin: create another one first.")
-    connection.execute(text("update accounts set disabled_at = coalesce(disabled_at, now()) where id = :id"), {"id": account.id})
-    connection.execute(text("delete from sign_ins where account_id = :id"), {"id": account.id})
-    connection.execute(text("delete from sign_in_links where account_id = :id"), {"id": account.id})
-    audit.record(connection, actor, "account.disable", account.name)
+    return account
 
 
 def password_matches(connection: Connection, name: str, password: str) -> Account | None:

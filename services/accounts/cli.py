@@ -5,7 +5,7 @@ import getpass
 import sys
 from datetime import datetime
 
-from services.accounts import accounts, audit, keys, links
+from services.accounts import accounts, keys, links
 from services.db import transaction
 from services.errors import BadInput
 
@@ -104,8 +104,7 @@ def _revoke_key(args: argparse.Namespace) -> int:
 
 def _create_user(args: argparse.Namespace) -> int:
     with transaction() as connection:
-        account = accounts.create(connection, args.name, args.role)
-        audit.record(connection, ACTOR, "account.create", account.name, {"role": account.role})
+        account = accounts.create(connection, args.name, args.role, actor=ACTOR)
         token = links.mint(connection, account.name, actor=ACTOR)
     print(f"The account '{account.name}' signs in once within {links.HOURS} hours with:\n{links.url(token)}")
     return 0
@@ -115,8 +114,7 @@ def _set_password(args: argparse.Namespace) -> int:
     password = sys.stdin.readline().rstrip("\r\n") if args.password_stdin else _ask_password()
     with transaction() as connection:
         account = accounts.by_name(connection, args.name)
-        accounts.set_password(connection, account, password)
-        audit.record(connection, ACTOR, "account.password", account.name)
+        accounts.set_password(connection, account, password, actor=ACTOR)
     print(f"The password of '{account.name}' is set and its sessions are ended.")
     return 0
 

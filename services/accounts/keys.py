@@ -91,7 +91,8 @@ def create(
     detail: dict[str, object] = {"scopes": sorted(set(scopes))}
     if rate_per_minute is not None:
         detail["rate_per_minute"] = rate_per_minute
-    audit.record(connection, actor, "key.create", name, detail)
+    after = detail | {"source": source or name, "environment": environment, "rate_per_minute": rate_per_minute}
+    audit.record(connection, actor, "key.create", name, detail, after=after)
     return f"bnk_{prefix}_{secret}"
 
 
@@ -112,7 +113,8 @@ def rotate(connection: Connection, name: str, grace_hours: int = GRACE_HOURS, *,
     ).scalar()
     if prefix is None:
         raise Conflict(f"The key '{by_name(connection, name).name}' is revoked: make another one.")
-    audit.record(connection, actor, "key.rotate", name, {"grace_hours": grace_hours})
+    hours = {"grace_hours": grace_hours}
+    audit.record(connection, actor, "key.rotate", name, hours, before={"secret": "old"}, after={"secret": "new", **hours})
     return f"bnk_{prefix}_{secret}"
 
 
@@ -158,14 +160,10 @@ def forget_old_uses(connection: Connection) -> int:
 
 def revoke(connection: Connection, name: str, *, actor: str = "system") -> None:
     """Refuse a key from now on; raises NotFound. Revoking twice changes nothing."""
-    if (
-        connection.execute(
-            text("update api_keys set revoked_at = coalesce(revoked_at, now()) where name = :name returning id"), {"name": name}
-        ).one_or_none()
-        is None
-    ):
-        raise NotFound(f"There is no key named '{name}'.")
-    audit.record(connection, actor, "key.revoke", name)
+    known = by_name(connection, name)
+    connection.execute(text("update api_keys set revoked_at = coalesce(revoked_at, now()) where id = :id"), {"id": known.id})
+    before = {"scopes": list(known.scopes), "revoked": known.revoked_at is not None}
+    audit.record(connection, actor, "key.revoke", name, before=before, after=before | {"revoked": True})
 
 
 def listing(connection: Connection) -> list[Key]:

@@ -28,7 +28,7 @@ def mint(connection: Connection, account: str = FIRST, *, actor: str = "system")
         ),
         {"token_hash": tokens.digest(token), "account_id": target.id, "hours": HOURS},
     )
-    audit.record(connection, actor, "link.mint", target.name)
+    audit.record(connection, actor, "link.mint", target.name, after={"opens": "once", "hours": HOURS})
     return token
 
 
@@ -49,7 +49,7 @@ def use(connection: Connection, token: str) -> str:
     ).one_or_none()
     if row is None:
         raise Unauthenticated("This link was used already or is too old. Ask for a new one with: python -m services users link NAME")
-    audit.record(connection, row.name, "link.use", row.name)
+    audit.record(connection, row.name, "link.use", row.name, before={"opens": "once"})
     return sign_ins.begin(connection, accounts.by_name(connection, row.name))
 
 
@@ -62,5 +62,4 @@ def _target(connection: Connection, name: str) -> Account:
     existing = accounts.oldest_admin(connection)
     if existing is not None:
         return existing
-    audit.record(connection, "system", "account.create", FIRST, {"role": "admin"})
-    return accounts.create(connection, FIRST, "admin")
+    return accounts.create(connection, FIRST, "admin", actor="system")

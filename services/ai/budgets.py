@@ -1,6 +1,6 @@
 """Budgets: what may be spent on models in a day or a month of the reporting zone, over all or for one module, model or user."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -65,6 +65,8 @@ def set_budget(
     _refuse_impossible(scope, name, period, cap_nano, thresholds)
     alone(connection)
     ensure_defaults(connection)
+    held = {"scope": scope, "name": name, "period": period}
+    before = _standing(connection, "scope = :scope and name = :name and period = :period", held)
     made: int = connection.execute(
         text(
             "insert into budgets (scope, name, period, cap_nano, hard_stop, thresholds)"
@@ -77,19 +79,20 @@ def set_budget(
     now = connection.execute(text("select now()")).scalar_one()
     periods.begin(connection, made, *span(period, now))
     detail = {"scope": scope, "name": name, "period": period, "cap_nano": cap_nano, "hard_stop": hard_stop, "thresholds": list(thresholds)}
-    audit.record(connection, actor, "budget.set", f"budget {made}", detail)
+    audit.record(connection, actor, "budget.set", f"budget {made}", detail, before=before, after=detail)
     return made
 
 
 def end(connection: Connection, budget_id: int, actor: str) -> None:
     """Let it hold nothing back any more; what it counted stays. Raises NotFound."""
     alone(connection)
+    before = _standing(connection, "id = :id", {"id": budget_id})
     ended = connection.execute(
         text("update budgets set ended_at = now() where id = :id and ended_at is null returning id"), {"id": budget_id}
     ).one_or_none()
     if ended is None:
         raise NotFound(f"There is no budget {budget_id}.")
-    audit.record(connection, actor, "budget.end", f"budget {budget_id}")
+    audit.record(connection, actor, "budget.end", f"budget {budget_id}", before=before)
 
 
 def applying(connection: Connection, *, module: str, provider: str, model: str, user: str | None) -> list[int]:
@@ -147,6 +150,19 @@ def _state(connection: Connection, budget: Row[Any]) -> State:
         **told, thresholds=tuple(budget.thresholds), starts_at=starts_at, ends_at=ends_at, reserved_nano=reserved, spent_nano=spent,
         unknown_nano=unknown, crossed=crossed,
     )  # fmt: skip
+
+
+def _standing(connection: Connection, which: str, values: Mapping[str, object]) -> dict[str, object] | None:
+    """What the audit says of the budget that holds now; None where there is none."""
+    row = (
+        connection.execute(
+            text(f"select scope, name, period, cap_nano, hard_stop, thresholds from budgets where ended_at is null and {which}"),  # noqa: S608
+            values,
+        )
+        .mappings()
+        .one_or_none()
+    )
+    return None if row is None else dict(row)
 
 
 def _next_month(first: date) -> date:

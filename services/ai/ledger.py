@@ -134,7 +134,15 @@ def resolve(connection: Connection, entry_id: int, cost_nano: int, actor: str) -
     if row.state != "unknown":
         raise Conflict(f"What entry {entry_id} cost is not unknown: it is {row.state}.")
     close(connection, entry_id, Ending(row.outcome, cost_nano))
-    audit.record(connection, actor, "ai.resolve", f"entry {entry_id}", {"cost_nano": cost_nano})
+    audit.record(
+        connection,
+        actor,
+        "ai.resolve",
+        f"entry {entry_id}",
+        {"cost_nano": cost_nano},
+        before={"state": row.state},
+        after={"cost_nano": cost_nano},
+    )
 
 
 def unknown(connection: Connection) -> Mapping[str, int]:

@@ -76,7 +76,7 @@ def change(connection: Connection, task: Task, told: Mapping[str, object], actor
     """Let these settings of a task win over the file, from the next question on; none gives the file back its say. Raises BadInput."""
     if task not in TASKS:
         raise BadInput(f"task: there is no '{task}'; there are {', '.join(TASKS)}.")
-    made = _merged(task, told)
+    made, before = _merged(task, told), rule(connection, task)
     if told:
         connection.execute(
             text(
@@ -87,7 +87,7 @@ def change(connection: Connection, task: Task, told: Mapping[str, object], actor
         )
     else:
         connection.execute(text("delete from ai_overrides where task = :task"), {"task": task})
-    audit.record(connection, actor, "ai.models", f"task {task}", told)
+    audit.record(connection, actor, "ai.models", f"task {task}", told, before=before.model_dump(), after=made.model_dump())
     return made
 
 

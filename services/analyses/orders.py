@@ -38,8 +38,8 @@ def place(connection: Connection, kind: str, record_id: int, variant: str, actor
             return standing.result
         made = results.start(connection, kind, record_id, variant, actor)
         if made is not None:  # else somebody was quicker, and the next look shows theirs
-            told = {"kind": kind, "variant": variant, "job": made}
-            audit.record(connection, actor, "analysis.start", f"{analysis.noun} {record_id}", told)
+            before, told = {"state": standing.state}, {"kind": kind, "variant": variant, "job": made}
+            audit.record(connection, actor, "analysis.start", f"{analysis.noun} {record_id}", told, before=before, after=told)
             return truth.get(connection, made)
 
 

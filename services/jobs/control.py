@@ -4,6 +4,7 @@ Jobs are chosen by id or by the filters of the list. Everything that matched whe
 of its own, so that a million jobs neither lock the table nor are lost half-way: what was done stays done and recorded.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, Unpack, get_args
@@ -137,7 +138,7 @@ def quiet(by: str, process_id: UUID, *, on: bool = True) -> int:
             {"id": process_id, "on": on},
         ).rowcount
         if changed:
-            audit.record(connection, by, "job.quiet" if on else "job.wake", str(process_id))
+            audit.record(connection, by, "job.quiet" if on else "job.wake", str(process_id), before={"quiet": not on}, after={"quiet": on})
     return changed
 
 
@@ -146,11 +147,13 @@ def _limit(by: str, action: str, scope: Scope, name: str, statement: str, **told
         raise BadInput("Only a queue or a kind, by its name, can be limited.")
     with transaction() as connection:
         hold.briefly(connection)
+        before = _standing(connection, scope, name)
         changed = connection.execute(text(statement), {"scope": scope, "name": name, "by": by} | told).rowcount
         if changed:
+            after = _standing(connection, scope, name)
             # Nobody need wait for the lock of a limit that limits nothing.
             connection.execute(text("delete from job_limits where cap is null and paused_at is null"))
-            audit.record(connection, by, f"job.{action}", f"{scope} {name}", told)
+            audit.record(connection, by, f"job.{action}", f"{scope} {name}", told, before=before, after=after)
             connection.execute(text("notify jobs"))
     return changed
 
@@ -167,9 +170,13 @@ def _do_batch(by: str, action: str, allowed: str, change: str, batch: list[int],
     job is then none of the allowed any more. Raises Conflict when somebody is quicker again and again."""
     for _ in range(TRIES):
         with suppress(IntegrityError), transaction() as connection:
+            states = _states(connection, batch)
             changed = _changed(connection, allowed, change, batch)
             if changed:
-                audit.record(connection, by, f"job.{action}", _subject(changed), _detail(changed, ids, filters))
+                before, after = (
+                    {"states": dict(Counter(known[job_id] for job_id in changed))} for known in (states, _states(connection, changed))
+                )
+                audit.record(connection, by, f"job.{action}", _subject(changed), _detail(changed, ids, filters), before=before, after=after)
                 connection.execute(text("notify jobs"))
             return len(changed)
     raise Conflict("Jobs under the keys of these come and go too quickly: try again.")
@@ -199,6 +206,24 @@ def _changed(connection: Connection, allowed: str, change: str, batch: list[int]
     holding = f"select id from jobs where id = any(:ids) and ({allowed}) order by id for update"  # noqa: S608 - words of ours
     held = connection.execute(text(holding), {"ids": batch})
     return sorted(connection.execute(text(change), {"held": list(held.scalars())}).scalars())
+
+
+def _states(connection: Connection, ids: list[int]) -> dict[int, str]:
+    """Job → state."""
+    return {row.id: row.state for row in connection.execute(text("select id, state from jobs where id = any(:ids)"), {"ids": ids})}
+
+
+def _standing(connection: Connection, scope: Scope, name: str) -> dict[str, object]:
+    """What holds of a queue or kind now; no row means no limit and no pause."""
+    row = (
+        connection.execute(
+            text("select cap, paused_at is not null as paused from job_limits where scope = :scope and name = :name"),
+            {"scope": scope, "name": name},
+        )
+        .mappings()
+        .one_or_none()
+    )
+    return {"cap": None, "paused": False} if row is None else dict(row)
 
 
 def _subject(changed: list[int]) -> str:

@@ -10,7 +10,7 @@ from services.errors import BadInput, Forbidden
 from services.jobs import truth
 
 # Each with its queue. Kinds that only make sense as the consequence of something else (a move, a re-pricing) are not here.
-POSTABLE = {"rollups.verify": "default", "rollups.rebuild": "default", "housekeeping": "default"}
+POSTABLE = {"rollups.verify": "default", "rollups.rebuild": "default", "housekeeping": "default", "sessions.statistics": "default"}
 MOST_ARGS_BYTES = 64 * 1024
 
 

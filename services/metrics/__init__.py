@@ -1,7 +1,10 @@
 """The metrics catalogue: every measure and dimension defined once, asked by every surface."""
 
 from services.metrics.answer import Answer, query
-from services.metrics.catalogue import DIMENSIONS, MEASURES, Dimension, Measure
+from services.metrics.catalogue import DIMENSIONS, HOURS, MEASURES, WEEKDAYS, Dimension, Measure, conflict, splits
 from services.metrics.freshness import Trust, trust, values, version
 
-__all__ = ["DIMENSIONS", "MEASURES", "Answer", "Dimension", "Measure", "Trust", "query", "trust", "values", "version"]
+__all__ = [
+    "DIMENSIONS", "HOURS", "MEASURES", "WEEKDAYS", "Answer", "Dimension", "Measure", "Trust", "conflict", "query", "splits", "trust",
+    "values", "version",
+]  # fmt: skip

@@ -13,15 +13,16 @@ from sqlalchemy import Connection, text
 from services.clock import utc_now
 from services.db import transaction
 from services.errors import BadInput
-from services.metrics.catalogue import DIMENSIONS, MEASURES, Measure
+from services.metrics.catalogue import DIMENSIONS, MEASURES, Measure, can_split, conflict
 from services.metrics.freshness import as_of, zone_of
 from services.metrics.ranges import FINE, Period, resolve
-from services.metrics.sums import Split, Where, distinct_counts, operation_sums, session_sums
+from services.metrics.sums import Split, Where, distinct_counts, feedback_sums, operation_sums, session_sums
 from services.metrics.table import Column, Table, join
 
 MOST_ROWS = 200_000
 Compare = bool | Literal["day", "week"]
 EARLIER = {"day": 1, "week": 7}
+IN_BOTH = "(in both)"  # no dimension or measure is called so
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def query(
         if compare:
             earlier = period.previous() if compare is True else period.days_before(EARLIER[compare])
             before, _, _ = _measure(connection, chosen, Split(earlier, by, filters))
-            frame = _beside(frame, before, list(by), [m.name for m in chosen], (period, earlier))
+            frame = _beside(frame, before, list(by), chosen, (period, earlier))
     return Answer(frame, now, complete, priced_share, period.zone.key, tuple(dict.fromkeys(notes + more)))
 
 
@@ -81,18 +82,17 @@ def _chosen(measures: Sequence[str], by: Sequence[str], where: Mapping[str, Sequ
         raise BadInput("A dimension is named twice.")
     chosen = [MEASURES[name] for name in dict.fromkeys(measures)]
     for measure in chosen:
-        for name in (*by, *where):
-            if not _splits(name, measure):
-                raise BadInput(f"'{measure.name}' cannot be split or filtered by {DIMENSIONS[name].label.lower()}.")
+        _refuse_split(measure, (*by, *where))
     return chosen
 
 
-def _splits(dimension: str, measure: Measure) -> bool:
-    if dimension == "error_type":
-        return measure.name == "errors"
-    if measure.name == "session_users":
-        return dimension in ("environment", "source", "module")
-    return measure.family in DIMENSIONS[dimension].families
+def _refuse_split(measure: Measure, asked: Sequence[str]) -> None:
+    for name in asked:
+        if not can_split(name, measure):
+            raise BadInput(f"'{measure.name}' cannot be split or filtered by {DIMENSIONS[name].label.lower()}.")
+    apart = conflict(measure.name, asked)
+    if apart is not None:
+        raise BadInput(apart)
 
 
 def _measure(connection: Connection, chosen: Sequence[Measure], split: Split) -> tuple[pd.DataFrame, float | None, tuple[str, ...]]:
@@ -127,9 +127,9 @@ def _known_by_day(chosen: Sequence[Measure], split: Split) -> tuple[list[Measure
         if split.period.fine:
             notes.append("Error types are counted by the whole days that the range touches.")
     if by_day and split.period.interval in FINE:
-        return [], (*notes, "Users and sessions are counted by whole days; finer than that they are unknown.")
+        return [], (*notes, "Users, sessions and feedback are counted by whole days; finer than that they are unknown.")
     if by_day and split.period.fine:
-        notes.append("Users and sessions are counted by the whole days that the range touches.")
+        notes.append("Users, sessions and feedback are counted by the whole days that the range touches.")
     return by_day, tuple(notes)
 
 
@@ -146,6 +146,9 @@ def _parts(
     session_needs = {need for measure in by_day if measure.family == "session" for need in measure.needs}
     if session_needs:
         parts.append(session_sums(connection, daily, session_needs | {"session_n"}))
+    feedback_needs = {need for measure in by_day if measure.family == "feedback" for need in measure.needs}
+    if feedback_needs:
+        parts.append(feedback_sums(connection, daily, feedback_needs | {"feedback_n"}))
     for kind in dict.fromkeys(measure.needs[0] for measure in by_day if measure.family == "distinct"):
         counts, is_estimate = distinct_counts(connection, daily, kind)
         parts.append(counts)
@@ -182,7 +185,7 @@ def _value(measure: Measure, sums: Table) -> object:
     value = measure.compute(sums)
     if measure.empty is None:
         return value if isinstance(value, np.ndarray) else pd.Series(value, dtype=object)
-    happened = {"operation": "n", "session": "session_n", "distinct": measure.needs[0]}[measure.family]
+    happened = {"operation": "n", "session": "session_n", "distinct": measure.needs[0], "feedback": "feedback_n"}[measure.family]
     nothing = np.nan_to_num(sums.number(happened)) == 0 if happened in sums else np.array([v is None for v in value], dtype=bool)
     if measure.unit == "usd":
         return pd.Series([Decimal(0) if empty else v for v, empty in zip(value, nothing, strict=True)], dtype=object)
@@ -191,13 +194,28 @@ def _value(measure: Measure, sums: Table) -> object:
     return pd.array([0 if empty else v for v, empty in zip(value, nothing, strict=True)], dtype="Int64")
 
 
-def _beside(frame: pd.DataFrame, before: pd.DataFrame, by: list[str], measures: list[str], periods: tuple[Period, Period]) -> pd.DataFrame:
-    """Previous values as measure_previous: on the same dimensions and, with an interval, on the bucket in the same place."""
+def _beside(
+    frame: pd.DataFrame, before: pd.DataFrame, by: list[str], measures: Sequence[Measure], periods: tuple[Period, Period]
+) -> pd.DataFrame:
+    """Previous values as measure_previous: on the same dimensions and, with an interval, on the bucket in the same place.
+
+    A group that was not there then had nothing: 0 where that is known. A bucket that the earlier period does not have is unknown.
+    """
     period, earlier = periods
-    then = before.rename(columns={measure: f"{measure}_previous" for measure in measures})
-    if period.interval:
-        places = {bucket: place for place, bucket in enumerate(earlier.buckets())}
-        here = {bucket: place for place, bucket in enumerate(period.buckets())}
-        then = then.assign(place=then["bucket"].map(places)).drop(columns="bucket")
-        return frame.assign(place=frame["bucket"].map(here)).merge(then, on=["place", *by], how="left").drop(columns="place")
-    return frame.merge(then, on=by, how="left") if by else pd.concat([frame, then], axis=1)
+    then = before.rename(columns={measure.name: f"{measure.name}_previous" for measure in measures})
+    if not period.interval:
+        beside = frame.merge(then, on=by, how="left", indicator=IN_BOTH) if by else pd.concat([frame, then], axis=1)
+        return _nothing_before(beside, measures, pd.Series(True, index=beside.index)) if by else beside
+    places = {bucket: place for place, bucket in enumerate(earlier.buckets())}
+    here = {bucket: place for place, bucket in enumerate(period.buckets())}
+    then = then.assign(place=then["bucket"].map(places)).drop(columns="bucket")
+    beside = frame.assign(place=frame["bucket"].map(here)).merge(then, on=["place", *by], how="left", indicator=IN_BOTH)
+    return _nothing_before(beside, measures, beside["place"] < len(places)).drop(columns="place")
+
+
+def _nothing_before(beside: pd.DataFrame, measures: Sequence[Measure], there: pd.Series) -> pd.DataFrame:
+    absent = there & (beside[IN_BOTH] == "left_only")
+    for measure in measures:
+        if measure.empty is not None and absent.any():
+            beside.loc[absent, f"{measure.name}_previous"] = Decimal(0) if measure.unit == "usd" else 0
+    return beside.drop(columns=IN_BOTH)

@@ -1,6 +1,6 @@
 """What can be measured and by what it can be split. A measure is a few rollup columns and the arithmetic over their sums."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -9,7 +9,7 @@ import numpy as np
 
 from services.metrics.table import Column, Table
 
-Family = Literal["operation", "session", "distinct"]
+Family = Literal["operation", "session", "distinct", "feedback"]
 Unit = Literal["count", "share", "usd", "ms", "tokens", "per_min", "rating", "s"]
 Better = Literal["up", "down"] | None
 Compute = Callable[[Table], Column]
@@ -111,6 +111,18 @@ def _of_sessions(
     return Measure(name, label, unit, better, told, "session", tuple(needs.split()), compute, empty)
 
 
+def _of_feedback(
+    name: str, label: str, unit: Unit, better: Better, needs: str, compute: Compute, told: str, empty: int | None = None
+) -> Measure:
+    return Measure(name, label, unit, better, told, "feedback", tuple(needs.split()), compute, empty)
+
+
+def _up_share(sums: Table) -> Column:
+    """Thumbs up over all thumbs; unknown where nobody gave one."""
+    given = sums.number("up") + sums.number("down")
+    return sums.number("up") / np.where(given > 0, given, np.nan)
+
+
 def _distinct(name: str, label: str, kind: str, help_text: str) -> Measure:
     return Measure(name, label, "count", "up", help_text, "distinct", (kind,), _sum(kind), 0)
 
@@ -159,23 +171,71 @@ MEASURES: dict[str, Measure] = {
                      "Mean rating, 1 to 5, of rated sessions."),
         _of_sessions("rated_share", "Rated share", "share", "up", "rated session_n", _ratio("rated", "session_n"),
                      "Sessions that were rated."),
+        _of_sessions("topic_coverage", "Topic coverage", "share", "up", "with_topic session_n", _ratio("with_topic", "session_n"),
+                     "Sessions that told at least one topic."),
+        _of_sessions("sessions_without_end", "Sessions without end", "count", None, "endless", _sum("endless"),
+                     "Sessions whose end nobody told; they have no duration.", 0),
+        _of_sessions("sessions_backwards", "Sessions ending before they start", "count", "down", "backwards", _sum("backwards"),
+                     "Sessions told to end before they start; they have no duration.", 0),
+        _of_sessions("sessions_overnight", "Sessions over midnight", "count", None, "overnight", _sum("overnight"),
+                     "Sessions that end on a later day than they start; they count on the day of their start.", 0),
+        _of_feedback("feedback", "Feedback", "count", None, "feedback_n", _sum("feedback_n"),
+                     "What people said of sessions and operations.", 0),
+        _of_feedback("feedback_rating", "Feedback rating", "rating", "up", "feedback_sum feedback_rated",
+                     _ratio("feedback_sum", "feedback_rated"), "Mean rating, 1 to 5, of feedback that rates."),
+        _of_feedback("thumbs_up_share", "Thumbs up", "share", "up", "up down", _up_share, "Thumbs up over all thumbs of feedback."),
     ]
 }  # fmt: skip
 
-EVERY: tuple[Family, ...] = ("operation", "session", "distinct")
+EVERY: tuple[Family, ...] = ("operation", "session", "distinct", "feedback")
+BY_CALL: tuple[Family, ...] = ("operation", "distinct", "feedback")
 DIMENSIONS: dict[str, Dimension] = {
     dimension.name: dimension
     for dimension in [
         Dimension("environment", "Environment", EVERY),
         Dimension("source", "Source", EVERY),
         Dimension("module", "Module", EVERY),
-        Dimension("operation", "Operation", ("operation", "distinct")),
-        Dimension("provider", "Provider", ("operation", "distinct")),
-        Dimension("model", "Model", ("operation", "distinct")),
+        Dimension("operation", "Operation", BY_CALL),
+        Dimension("provider", "Provider", BY_CALL),
+        Dimension("model", "Model", BY_CALL),
         Dimension("topic", "Topic", ("session",)),
+        Dimension("subject", "Subject", ("session",)),
+        Dimension("cohort", "Cohort", ("session",)),
+        Dimension("weekday", "Weekday", EVERY),
+        Dimension("hour", "Hour of the day", ("session",)),
         Dimension("error_type", "Error type", ("operation",)),
     ]
 }
+
+
+WEEKDAYS = tuple(f"{number} {name}" for number, name in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), 1))
+HOURS = tuple(f"{hour:02d}" for hour in range(24))
+
+
+def splits(measure: str) -> tuple[str, ...]:
+    """The dimensions that a measure can be split and filtered by."""
+    return tuple(name for name in DIMENSIONS if can_split(name, MEASURES[measure]))
+
+
+def can_split(dimension: str, measure: Measure) -> bool:
+    """Whether some rollup holds the measure by the dimension."""
+    if dimension == "error_type":
+        return measure.name == "errors"
+    if dimension == "hour":
+        return measure.name == "sessions_started"
+    if measure.name == "session_users":
+        return dimension in ("environment", "source", "module", "weekday")
+    return measure.family in DIMENSIONS[dimension].families
+
+
+def conflict(measure: str, asked: Collection[str]) -> str | None:
+    """Two dimensions of `asked` that no rollup holds together for the measure, in words."""
+    apart = {"hour": ("topic", "subject", "cohort")}
+    for one, others in apart.items():
+        other = next((name for name in others if one in asked and name in asked), None)
+        if other is not None:
+            return f"'{measure}' is not kept by {DIMENSIONS[one].label.lower()} and {DIMENSIONS[other].label.lower()} together."
+    return None
 
 
 def quantiles_of(counts: np.ndarray, estimates: np.ndarray, share: float) -> np.ndarray:

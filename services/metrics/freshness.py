@@ -8,8 +8,13 @@ from sqlalchemy import Connection, text
 
 from services.db import transaction
 from services.errors import BadInput
-from services.metrics.catalogue import DIMENSIONS
+from services.metrics.catalogue import DIMENSIONS, HOURS, WEEKDAYS
 from services.settings import settings
+
+CALENDAR = {"weekday": WEEKDAYS, "hour": HOURS}
+OWN = {name: ("rollup_session_day", f"r.{name}") for name in ("topic", "subject", "cohort")} | {
+    "error_type": ("rollup_error", "r.error_type")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +109,9 @@ def values(dimension: str) -> list[str]:
     """Values seen so far of a dimension, busiest first."""
     if dimension not in DIMENSIONS:
         raise BadInput(f"Unknown dimension '{dimension}': there are {', '.join(DIMENSIONS)}.")
-    table, column = {"topic": ("rollup_session_day", "r.topic"), "error_type": ("rollup_error", "r.error_type")}.get(
-        dimension, ("rollup_day", f"s.{dimension}")
-    )
+    if dimension in CALENDAR:
+        return list(CALENDAR[dimension])
+    table, column = OWN.get(dimension, ("rollup_day", f"s.{dimension}"))
     statement = (
         f"select {column} from {table} r join series s on s.id = r.series_id where {column} <> '' group by 1 order by sum(r.n) desc, 1"  # noqa: S608
     )

@@ -19,6 +19,9 @@ BITS = 16_384
 EXACT_KEYS = 20_000  # above this many key rows, distinct counts are estimated from bits: within about 2 %, in a fifth of the time
 FULLEST = 0.98  # above this share of bits set, bits say too little: then the keys are counted however many there are
 SESSION_COLUMNS = {"session_n": "n"}
+FEEDBACK_COLUMNS = {"feedback_n": "n", "feedback_rated": "rated", "feedback_sum": "rating"}
+OWN = ("topic", "subject", "cohort", "error_type", "weekday", "hour")  # what the rollup knows itself; the rest is of its series
+EXACT = ("rating",)  # numeric sums; all others are whole numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,20 @@ def histograms(connection: Connection, split: Split, name: str) -> tuple[Table, 
 
 def session_sums(connection: Connection, split: Split, needs: set[str]) -> Table:
     """The same over sessions, by whole days; each session counts once, or once per topic when topics are asked for."""
-    columns = {need: f"sum(r.{SESSION_COLUMNS.get(need, need)}){'' if need == 'rating' else '::bigint'}" for need in sorted(needs)}
+    if split.asks("hour"):
+        return _sums(connection, split, "rollup_session_hour", {"session_n": "sum(r.n)::bigint"})
     topic = "r.topic <> ''" if split.asks("topic") else "r.topic = ''"
-    return _sums(connection, split, "rollup_session_day", columns, topic)
+    return _sums(connection, split, "rollup_session_day", _summed(SESSION_COLUMNS, needs), topic)
+
+
+def feedback_sums(connection: Connection, split: Split, needs: set[str]) -> Table:
+    """The same over feedback, by whole days."""
+    return _sums(connection, split, "rollup_feedback_day", _summed(FEEDBACK_COLUMNS, needs))
+
+
+def _summed(columns: Mapping[str, str], needs: set[str]) -> dict[str, str]:
+    named = {need: columns.get(need, need) for need in sorted(needs)}
+    return {need: f"sum(r.{column}){'' if column in EXACT else '::bigint'}" for need, column in named.items()}
 
 
 def distinct_counts(connection: Connection, split: Split, kind: str) -> tuple[Table, bool]:
@@ -82,12 +96,17 @@ def _sums(connection: Connection, split: Split, table: str, columns: Mapping[str
     period = split.period
     fine = table == "rollup_15m"
     keys = [f"{_bucket(period, fine=fine)} as bucket"] if period.interval else []
-    keys += [f"{_dimension(name)} as {name}" for name in split.by]
+    keys += [f"{_dimension(name, fine=fine)} as {name}" for name in split.by]
     picked = ", ".join(keys + [f"{expression} as {name}" for name, expression in columns.items()])
     time = "bucket" if fine else "day"
-    kept = [f"r.{time} >= :start", f"r.{time} < :end", condition, *(f"{_dimension(name)} = any(:{name})" for name in split.where)]
+    kept = [
+        f"r.{time} >= :start",
+        f"r.{time} < :end",
+        condition,
+        *(f"{_dimension(name, fine=fine)} = any(:{name})" for name in split.where),
+    ]
     grouping = f" group by {', '.join(str(place + 1) for place in range(len(keys)))}" if keys else ""
-    series = " join series s on s.id = r.series_id" if any(f"s.{n}" == _dimension(n) for n in (*split.by, *split.where)) else ""
+    series = " join series s on s.id = r.series_id" if any(name not in OWN for name in (*split.by, *split.where)) else ""
     statement = f"select {picked} from {table} r{series} where {' and '.join(kept)}{grouping}"  # noqa: S608 - catalogue names only
     bounds: dict[str, Any] = (
         {"start": period.start, "end": period.end, "zone": period.zone.key} if fine else {"start": period.first_day, "end": period.end_day}
@@ -113,8 +132,12 @@ def _bucket(period: Period, *, fine: bool) -> str:
     return "r.day" if period.interval == "day" else f"date_trunc('{period.interval}', r.day::timestamp)::date"
 
 
-def _dimension(name: str) -> str:
-    return f"r.{name}" if name in ("topic", "error_type") else f"s.{name}"
+def _dimension(name: str, *, fine: bool) -> str:
+    if name == "weekday":
+        return f"to_char({'r.bucket at time zone :zone' if fine else 'r.day'}, 'ID Dy')"
+    if name == "hour":
+        return "to_char(r.hour, 'FM00')"
+    return f"r.{name}" if name in OWN else f"s.{name}"
 
 
 def _unpack(packed: Column) -> np.ndarray:

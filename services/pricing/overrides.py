@@ -143,7 +143,7 @@ def save(connection: Connection, override: Override, actor: str) -> int:
         values | {"actor": actor},
     ).scalar_one()
     detail = values | {name: str(values[name]) for name in ("effective_from", "effective_to")} | {"units": dict(override.units)}
-    audit.record(connection, actor, "price.override", f"override {made}", detail)
+    audit.record(connection, actor, "price.override", f"override {made}", detail, after=detail)
     return made
 
 
@@ -163,7 +163,9 @@ def end(connection: Connection, override_id: int, actor: str, *, withdraw: bool 
         text("update price_overrides set ended_at = case when :withdraw then effective_from else now() end where id = :id"),
         {"id": override_id, "withdraw": withdraw},
     )
-    audit.record(connection, actor, "price.override_end", f"override {override_id}", {"withdrawn": withdraw})
+    now_until = found.effective_from if withdraw else connection.execute(text("select now()")).scalar_one()
+    before, after = ({"model": found.model, "until": until} for until in (found.until, now_until))
+    audit.record(connection, actor, "price.override_end", f"override {override_id}", {"withdrawn": withdraw}, before=before, after=after)
 
 
 def load(connection: Connection) -> list[Override]:

@@ -127,7 +127,7 @@ def request(
         values,
     ).scalar_one()
     detail = values | {"first_day": str(values["first_day"]), "last_day": str(values["last_day"]), "override": saved}
-    audit.record(connection, actor, "price.reprice", f"repricing {made}", detail)
+    audit.record(connection, actor, "price.reprice", f"repricing {made}", detail, after={"state": "waiting", **detail})
     _enqueue(connection, "pricing.reprice", made, actor)
     return made
 
@@ -138,7 +138,9 @@ def request_reverse(connection: Connection, repricing_id: int, actor: str) -> No
     if known.state not in ("waiting", "applied"):
         raise Conflict(f"Re-pricing {repricing_id} is {known.state} already.")
     _set_state(connection, repricing_id, "reversing")
-    audit.record(connection, actor, "price.reverse", f"repricing {repricing_id}")
+    audit.record(
+        connection, actor, "price.reverse", f"repricing {repricing_id}", before={"state": known.state}, after={"state": "reversing"}
+    )
     _enqueue(connection, "pricing.reverse", repricing_id, actor)
 
 

@@ -59,7 +59,8 @@ def begin(connection: Connection, plan: Map, map_name: str, file_name: str, size
         ),
         {"kind": plan.kind, "source": plan.source, "map_name": map_name, "file_name": name, "bytes": size, "actor": actor},
     ).scalar_one()
-    audit.record(connection, actor, "records.import", name, {"import": import_id, "map": map_name, "bytes": size})
+    told = {"import": import_id, "map": map_name, "bytes": size}
+    audit.record(connection, actor, "records.import", name, told, after=told)
     return int(import_id)
 
 

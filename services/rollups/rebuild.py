@@ -13,14 +13,15 @@ from sqlalchemy import Connection, text
 from services.clock import day_start, utc_now
 from services.db import transaction
 from services.errors import BadInput
-from services.rollups import cells, distinct, kept, session_days
+from services.rollups import cells, distinct, feedback_days, kept, session_days
 from services.rollups.state import lock, note_move, zone_of
 from services.settings import settings
 
 CHUNK_ROWS = 100_000
 TEXTS = ("source", "error_type", "user_key", "session_key")
 OF_OPERATIONS = ("rollup_day", "rollup_error", "rollup_distinct_key", "rollup_distinct")
-BY_DAY = (*OF_OPERATIONS, "rollup_session_day")
+OF_SESSIONS = ("rollup_session_day", "rollup_session_hour", "rollup_feedback_day")  # sessions and feedback are kept for ever
+BY_DAY = (*OF_OPERATIONS, *OF_SESSIONS)
 # The days are told beside the instants so that no other partitions are opened.
 OPERATIONS = """
 select o.*, s.source from operations o join series s on s.id = o.series_id
@@ -83,7 +84,8 @@ def _clear(connection: Connection, first: date | None, since: datetime | None) -
         connection.execute(text(f"delete from {table} where day >= coalesce(:first, '-infinity'::date)"), chosen)  # noqa: S608 - constants
     for table in ("rollup_distinct_key", "rollup_distinct"):
         connection.execute(text(f"delete from {table} where kind = 'session_user'"))  # noqa: S608 - constant names
-    connection.execute(text("delete from rollup_session_day"))
+    for table in OF_SESSIONS:
+        connection.execute(text(f"delete from {table}"))  # noqa: S608 - constant names
     connection.execute(text("delete from rollup_15m where bucket >= coalesce(:since, '-infinity'::timestamptz)"), chosen)
 
 
@@ -93,7 +95,8 @@ def _days_with_data(connection: Connection, zone: ZoneInfo) -> list[date]:
     for day in kept.stored_days(connection):
         midnight = day_start(day, ZoneInfo("UTC"))
         touched |= {midnight.astimezone(zone).date(), (midnight + timedelta(days=1, microseconds=-1)).astimezone(zone).date()}
-    touched |= set(connection.execute(text("select distinct day from session_contributions")).scalars())
+    for view in ("session_contributions", "feedback_contributions"):
+        touched |= set(connection.execute(text(f"select distinct day from {view}")).scalars())  # noqa: S608 - constant names
     return sorted(touched)
 
 
@@ -108,6 +111,16 @@ def _day(connection: Connection, day: date, zone: ZoneInfo) -> None:
     _add_day(connection, day, zone, None)
 
 
+def sessions_again(connection: Connection, day: date) -> None:
+    """Count the sessions and the feedback of one day again, whatever was counted before; in the caller's transaction, under the lock."""
+    for table in OF_SESSIONS:
+        connection.execute(text(f"delete from {table} where day = :day"), {"day": day})  # noqa: S608 - constant names
+    for table in ("rollup_distinct_key", "rollup_distinct"):
+        connection.execute(text(f"delete from {table} where day = :day and kind = 'session_user'"), {"day": day})  # noqa: S608
+    session_days.add_day(connection, day)
+    feedback_days.add_day(connection, day)
+
+
 def _add_day(connection: Connection, day: date, zone: ZoneInfo, since: datetime | None) -> None:
     """Count a day's sessions, and its operations from `since` on."""
     now = pd.Timestamp(utc_now())
@@ -116,6 +129,7 @@ def _add_day(connection: Connection, day: date, zone: ZoneInfo, since: datetime 
         cells.merge(connection, operations, zone, now)
         distinct.merge(connection, operations.assign(day=cells.local_days(operations["started_at"], zone)))
     session_days.add_day(connection, day)
+    feedback_days.add_day(connection, day)
 
 
 def _stored(connection: Connection, start: datetime, end: datetime) -> Iterator[pd.DataFrame]:

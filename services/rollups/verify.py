@@ -29,6 +29,21 @@ EXPECTED = {
 IN_HISTOGRAM = "coalesce({name} <+> array_fill(0, array[668])::vector, 0)"
 # The days are told beside the instants so that no other partitions are opened.
 STORED = "started_at >= :start and started_at < :end and day >= :first_stored and day <= :last_stored"
+# What sessions and feedback tell is kept for ever, so its days are compared with that.
+OF_SESSIONS = {
+    "rollup_session_day": (
+        "day, series_id, topic, subject, cohort",
+        ("n", "duration_n", "duration_us", "messages_n", "messages", "rated", "rating", "with_topic", "endless", "backwards", "overnight"),
+        """count(*), count(duration_us), coalesce(sum(duration_us), 0), count(messages), coalesce(sum(messages), 0), count(rating),
+        coalesce(sum(rating), 0), sum(with_topic), sum(endless), sum(backwards), sum(overnight) from session_contributions where true""",
+    ),
+    "rollup_session_hour": ("day, series_id, hour", ("n",), "count(*) from session_contributions where topic = ''"),
+    "rollup_feedback_day": (
+        "day, series_id",
+        ("n", "up", "down", "rated", "rating"),
+        "count(*), sum(up), sum(down), count(rating), coalesce(sum(rating), 0) from feedback_contributions where true",
+    ),
+}
 OLDEST = "select least((select min(day) from rollup_day), (select min(day) from rollup_session_day))"
 
 
@@ -113,6 +128,8 @@ def _compare(start: date, end: date, found: Findings) -> None:
         found.add(*_cells(connection, "rollup_15m", quarter, fine))
         found.add(*_errors(connection, day, bounds))
         found.add(*_distinct(connection, day, bounds))
+        for table, (key, columns, told) in OF_SESSIONS.items():
+            found.add(*_told(connection, table, key, columns, told, bounds))
 
 
 def _bounds(first: date, last: date, zone: ZoneInfo) -> dict[str, object]:
@@ -183,3 +200,27 @@ def _distinct(connection: Connection, day: str, bounds: dict[str, object]) -> tu
     """  # noqa: S608 - constant names only
     rows = connection.execute(text(statement), bounds).all()
     return len(rows), [("rollup_distinct", str(r.day), r.series_id, r.kind, r.cell, r.raw) for r in rows if r.cell != r.raw]
+
+
+def _told(
+    connection: Connection, table: str, key: str, columns: tuple[str, ...], told: str, bounds: dict[str, object]
+) -> tuple[int, list[object]]:
+    """What sessions and feedback add to their days against the cells, both ways."""
+    of_range = "day >= :first and day < :last"
+    numbered = ", ".join(str(place + 1) for place in range(key.count(",") + 1))
+    statement = f"""
+        with raw as (
+            select * from (select {key}, {told} and {of_range} group by {numbered}) told ({key}, {", ".join(columns)})
+        ), cells as (select {key}, {", ".join(columns)} from {table} where {of_range})
+        select day, series_id, to_jsonb(raw) as raw, to_jsonb(cells) as cell from raw full join cells using ({key})
+    """  # noqa: S608 - constants
+    rows = connection.execute(text(statement), bounds).all()
+    differences: list[object] = []
+    for row in rows:
+        raw, cell = row.raw or {}, row.cell or {}
+        differences += [
+            (table, str(row.day), row.series_id, column, cell.get(column), raw.get(column))
+            for column in columns
+            if raw.get(column) != cell.get(column)
+        ]
+    return len(rows), differences

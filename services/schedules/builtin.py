@@ -15,10 +15,12 @@ ACTOR = "system"
 
 
 def plans() -> dict[str, Plan]:
-    """By name: the hourly broom, the nightly comparison of the last two days with the stored operations, and what looks for findings."""
+    """By name: the hourly broom and statistics of sessions, the nightly comparison of the last two days with the stored operations, and
+    what looks for findings."""
     zone = settings().reporting_zone
     return {
         "housekeeping": Plan("housekeeping", Timing(zone, every_s=3600)),
+        "session-statistics": Plan("sessions.statistics", Timing(zone, every_s=3600)),
         "verify": Plan("rollups.verify", Timing(zone, (time(3, 15),)), catch_up_s=12 * 3600),
         "costs": Plan("costs.find", Timing(zone, every_s=3600)),
         "incidents": Plan("incidents.find", Timing(zone, every_s=900)),

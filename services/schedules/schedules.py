@@ -69,7 +69,7 @@ def create(connection: Connection, name: str, plan: Plan, *, actor: str) -> Sche
     ).one_or_none()
     if made is None:
         raise Conflict(f"There is already a schedule named '{name}'.")
-    audit.record(connection, actor, "schedule.create", name, plan.as_told())
+    audit.record(connection, actor, "schedule.create", name, plan.as_told(), after=plan.as_told())
     return get(connection, name)
 
 
@@ -87,7 +87,7 @@ def update(connection: Connection, name: str, plan: Plan, *, actor: str) -> Sche
         ),
         plan.as_row() | {"id": schedule.id},
     )
-    audit.record(connection, actor, "schedule.update", name, {"from": schedule.plan.as_told(), "to": plan.as_told()})
+    audit.record(connection, actor, "schedule.update", name, before=schedule.plan.as_told(), after=plan.as_told())
     return get(connection, name)
 
 
@@ -97,7 +97,7 @@ def delete(connection: Connection, name: str, *, actor: str) -> None:
         raise Conflict(f"'{name}' is built in: pause it instead.")
     schedule = _locked(connection, name)
     connection.execute(text("delete from schedules where id = :id"), {"id": schedule.id})
-    audit.record(connection, actor, "schedule.delete", name, schedule.plan.as_told())
+    audit.record(connection, actor, "schedule.delete", name, before=schedule.plan.as_told())
 
 
 def pause(connection: Connection, name: str, *, actor: str) -> Schedule:
@@ -107,7 +107,7 @@ def pause(connection: Connection, name: str, *, actor: str) -> Schedule:
         connection.execute(
             text("update schedules set paused_at = now(), paused_by = :actor where id = :id"), {"id": schedule.id, "actor": actor}
         )
-        audit.record(connection, actor, "schedule.pause", name)
+        audit.record(connection, actor, "schedule.pause", name, before={"paused": False}, after={"paused": True})
     return get(connection, name)
 
 
@@ -116,7 +116,9 @@ def resume(connection: Connection, name: str, *, actor: str) -> Schedule:
     schedule = _settled(connection, name)
     if schedule.paused_at is not None:
         connection.execute(text("update schedules set paused_at = null, paused_by = null where id = :id"), {"id": schedule.id})
-        audit.record(connection, actor, "schedule.resume", name)
+        audit.record(
+            connection, actor, "schedule.resume", name, before={"paused": True, "paused_by": schedule.paused_by}, after={"paused": False}
+        )
     return get(connection, name)
 
 
@@ -169,7 +171,7 @@ def run_now(connection: Connection, name: str, *, actor: str) -> int:
         moment += timedelta(microseconds=1)
     decisions.write(connection, schedule.id, schedule.plan.timing.zone, [Decision(moment, "run now")], actor)
     decisions.note_job(connection, schedule.id, moment, job_id)
-    audit.record(connection, actor, "schedule.run", name, {"job": job_id})
+    audit.record(connection, actor, "schedule.run", name, {"job": job_id}, after={"job": job_id})
     return job_id
 
 

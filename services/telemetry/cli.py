@@ -10,6 +10,7 @@ SAID = {
     "operations": "operations lose their user key",
     "sessions": "sessions lose their key, subject and cohort",
     "payloads": "prompts and completions are deleted",
+    "feedback": "pieces of feedback lose their comment and user key",
     "rejected": "refused records are deleted",
 }
 

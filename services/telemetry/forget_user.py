@@ -14,7 +14,7 @@ from services.accounts import audit
 from services.db import transaction
 from services.db.copy import copy_rows
 from services.errors import BadInput, Conflict, Unavailable
-from services.rollups import distinct
+from services.rollups import distinct, session_days
 from services.rollups.state import lock, note_move
 from services.telemetry import inbox
 from services.telemetry.move import move_once
@@ -55,6 +55,11 @@ telemetry_rejected r where {OF_SOURCE.format(name="r")} and (
     )
 )
 """  # noqa: S608 - constants
+# What was said of a session of the user is the user's, unless it names somebody else.
+FEEDBACK = f"""
+({OF_SOURCE.format(name="f")} and f.user_key = :key)
+or (f.user_key is null and exists (select from forgotten_sessions n where (n.source, n.session_key) = (f.source, f.session_key) and n.own))
+"""
 
 
 def forget(user_key: str, source: str | None = None, *, actor: str) -> dict[str, int]:
@@ -97,6 +102,7 @@ def stored(connection: Connection, user_key: str, source: str | None = None) -> 
         "payloads": counted(f"operation_payloads p, {PAYLOADS}"),
         "rejected": counted(REJECTED),
         "operations": counted(f"operations o, {OPERATIONS}"),
+        "feedback": counted(f"feedback f where {FEEDBACK}"),
         "sessions": len(sessions),
     }
 
@@ -128,6 +134,7 @@ def forget_user(connection: Connection, user_key: str, source: str | None = None
         "update operations o set session_key = f.new_key from series s join forgotten_sessions f on f.source = s.source"
         " where s.id = o.series_id and o.session_key = f.session_key"
     )
+    session_days.note(connection, sessions, -1)
     counts["sessions"] = changed(
         "update sessions s set session_key = f.new_key, user_key = case when f.own then :new_key else s.user_key end,"
         " subject = case when not f.own then s.subject end, cohort = case when not f.own then s.cohort end"
@@ -137,6 +144,15 @@ def forget_user(connection: Connection, user_key: str, source: str | None = None
     changed("delete from cost_spenders where kind = 'user' and key = :key")
     changed(
         "delete from cost_spenders c using forgotten_sessions f where c.kind = 'session' and (c.source, c.key) = (f.source, f.session_key)"
+    )
+    session_days.note(connection, sessions.assign(session_key=sessions["new_key"]), 1)
+    session_days.settle_notes(connection)
+    counts["feedback"] = changed(
+        f"update feedback f set comment = null, user_key = case when f.user_key is not null then :new_key end where {FEEDBACK}"  # noqa: S608
+    )
+    changed(
+        "update feedback f set session_key = n.new_key from forgotten_sessions n"
+        " where (f.source, f.session_key) = (n.source, n.session_key)"
     )
     if source in (None, OURS):
         # What the user asked our models and was told; the calls themselves stay, with their cost.
@@ -149,7 +165,7 @@ def forget_user(connection: Connection, user_key: str, source: str | None = None
         )
     counts["counted_keys"] = distinct.rename(connection, _renamed(connection, asked, sessions))
     note_move(connection)
-    audit.record(connection, actor, "user.forget", new_key, {"source": source, **counts})
+    audit.record(connection, actor, "user.forget", new_key, {"source": source, **counts}, before=counts, after={"user": new_key})
     return counts
 
 

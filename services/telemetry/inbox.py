@@ -28,6 +28,7 @@ SHORTEST_RESPONSE_ID = 16  # shorter ones are no names: some servers number thei
 TEXTS = {
     "operations": ("error_type", "user_key", "session_key", "finish_reason", "service_tier", "told_by"),
     "sessions": ("session_key", "user_key", "subject", "cohort"),
+    "feedback": ("session_key", "user_key", "comment"),
 }
 SHAPES: dict[Noun, pa.Schema] = {
     "operations": pa.schema(
@@ -49,6 +50,11 @@ SHAPES: dict[Noun, pa.Schema] = {
         [("started_at", pa.timestamp("us", "UTC")), ("ended_at", pa.timestamp("us", "UTC"))]
         + [(name, pa.string()) for name in ("environment", "module", *TEXTS["sessions"])]
         + [("messages", pa.int64()), ("rating", pa.float64()), ("topics", pa.list_(pa.string()))]
+    ),
+    "feedback": pa.schema(
+        [("id", pa.binary(16)), ("told_at", pa.timestamp("us", "UTC")), ("environment", pa.string()), ("operation_id", pa.binary(16))]
+        + [(name, pa.string()) for name in TEXTS["feedback"]]
+        + [("thumbs", pa.int64()), ("rating", pa.float64())]
     ),
 }
 
@@ -146,7 +152,7 @@ def count(connection: Connection, source: str, door: str, **counted: int) -> Non
 
 def pack(noun: Noun, records: list[Record], source: str, environment: str) -> bytes:
     """Typed records as one compressed Arrow stream in the schema of their noun."""
-    columns = _operation_columns(records, source, environment) if noun == "operations" else _session_columns(records, environment)
+    columns = COLUMNS_OF[noun](records, source, environment)
     table = pa.table([pa.array(columns[field.name], field.type) for field in SHAPES[noun]], schema=SHAPES[noun])
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
@@ -191,7 +197,7 @@ def _operation_columns(records: list[Record], source: str, environment: str) -> 
     }
 
 
-def _session_columns(records: list[Record], environment: str) -> dict[str, Iterable[object]]:
+def _session_columns(records: list[Record], _: str, environment: str) -> dict[str, Iterable[object]]:
     def column(name: str) -> list[object]:
         return [record.get(name) for record in records]
 
@@ -204,6 +210,24 @@ def _session_columns(records: list[Record], environment: str) -> dict[str, Itera
         "user_key": [record.get("user_id") or None for record in records],
         **{name: column(name) for name in ("subject", "cohort", "messages", "rating", "topics")},
     }
+
+
+def _feedback_columns(records: list[Record], source: str, environment: str) -> dict[str, Iterable[object]]:
+    now = utc_now()
+    return {
+        "id": [_digest(f"{source}\0feedback\0{record['id']}") for record in records],
+        "told_at": [_instant(record.get("at") or now) for record in records],
+        "environment": [record.get("environment") or environment for record in records],
+        "operation_id": [_identity_or_none(source, record.get("operation_id")) for record in records],
+        "session_key": [record.get("session_id") for record in records],
+        "user_key": [record.get("user_id") or None for record in records],
+        "comment": [redact(cast(str, words).strip()) if (words := record.get("comment")) else None for record in records],
+        "thumbs": [{"up": 1, "down": -1}.get(cast(str, record.get("thumbs"))) for record in records],
+        "rating": [record.get("rating") for record in records],
+    }
+
+
+COLUMNS_OF = {"operations": _operation_columns, "sessions": _session_columns, "feedback": _feedback_columns}
 
 
 def _identity_or_none(source: str, key: object) -> bytes | None:

@@ -14,7 +14,7 @@ from services.pricing import overrides, versions
 from services.pricing.cost import price
 from services.rollups import cells, distinct, session_days
 from services.rollups.state import lock, note_move, zone_of
-from services.telemetry import inbox, payloads, rate, second, series, tellings
+from services.telemetry import feedback, inbox, payloads, rate, second, series, tellings
 from services.telemetry.operations import insert_new
 
 Batch = Row[Any]  # one row of telemetry_inbox
@@ -49,13 +49,16 @@ def move_once(limit_rows: int = 40_000) -> Moved:
         zone = zone_of(connection)
         told = [batch for batch in batches if batch.noun == "operations"]
         records = [batch for batch in batches if batch.noun == "sessions"]
+        said = [batch for batch in batches if batch.noun == "feedback"]
         outcomes = []
         if told:
             outcomes.append(_move_operations(connection, _frame(told), zone))
         if records:
             outcomes.append(_move_sessions(connection, _frame(records)))
+        if said:  # last, so that it finds what came along with it
+            outcomes.append(pd.DataFrame({"new": feedback.store(connection, _frame(said)), "late": False, "adjusted": False}))
         outcome = pd.concat(outcomes, ignore_index=True)
-        _count(connection, [*told, *records], outcome)
+        _count(connection, [*told, *records, *said], outcome)
         note_move(connection)
         new = int(outcome["new"].sum())
         return Moved(len(batches), new, len(outcome) - new)
@@ -112,6 +115,7 @@ def _store(connection: Connection, operations: pd.DataFrame, zone: ZoneInfo) -> 
         if len(with_session):
             own = series.resolve(connection, series.of_sessions(with_session))
             session_days.merge(connection, session_days.from_operations(with_session.assign(series_id=own)))
+            feedback.link_sessions(connection, with_session)
     return new
 
 
@@ -120,6 +124,7 @@ def _move_sessions(connection: Connection, records: pd.DataFrame) -> pd.DataFram
     records["series_id"] = series.resolve(connection, series.of_sessions(records))
     known = session_days.told_before(connection, records)
     session_days.merge(connection, session_days.from_records(records))
+    feedback.link_sessions(connection, records)
     again = records.duplicated(["source", "session_key"]) | known
     return pd.DataFrame({"new": ~again, "late": False, "adjusted": False})
 

@@ -1,4 +1,4 @@
-"""What a sender may say: one operation (an AI call) or one session, field by field.
+"""What a sender may say: one operation (an AI call), one session or one piece of feedback, field by field.
 
 Rules that need one field live in the types; rules between fields in `contradiction`. Nothing here touches a database.
 """
@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NotRequired, cast
 from pydantic import AwareDatetime, ConfigDict, Field, Strict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-Noun = Literal["operations", "sessions"]
+Noun = Literal["operations", "sessions", "feedback"]
 Record = dict[str, object]
 Fault = tuple[str, str]  # field, reason
 
@@ -87,9 +87,28 @@ class Session(TypedDict):
     topics: NotRequired[Annotated[list[Identity], Field(max_length=50)] | None]
 
 
+@with_config(ConfigDict(extra="forbid"))
+class Feedback(TypedDict):
+    """What somebody thought of a session or of one operation: thumbs, a rating from 1 to 5 or both, and perhaps a comment.
+
+    `session_id` and `operation_id` are the ids that the session and the operation were told by. The first telling of an id counts.
+    """
+
+    id: Identity
+    session_id: NotRequired[Identity | None]
+    operation_id: NotRequired[Identity | None]
+    thumbs: NotRequired[Literal["up", "down"] | None]
+    rating: NotRequired[Annotated[float, Field(ge=1, le=5)] | None]
+    comment: NotRequired[Annotated[str, Strict(), Field(max_length=4_000, pattern=r"^[^\x00]*$")] | None]
+    user_id: NotRequired[Name]
+    at: NotRequired[AwareDatetime | None]
+    environment: NotRequired[Name]
+
+
 SHAPES: dict[Noun, TypeAdapter[list[Record]]] = {
     "operations": cast(TypeAdapter[list[Record]], TypeAdapter(list[Operation])),
     "sessions": cast(TypeAdapter[list[Record]], TypeAdapter(list[Session])),
+    "feedback": cast(TypeAdapter[list[Record]], TypeAdapter(list[Feedback])),
 }
 
 
@@ -148,6 +167,8 @@ def _shape(noun: Noun, records: Sequence[object]) -> tuple[list[Record], dict[in
 
 def contradiction(record: Mapping[str, object], now: datetime, oldest: datetime = EARLIEST) -> Fault | None:
     """(field, reason) where two fields, or a field and the clock, cannot both be right."""
+    if "started_at" not in record:
+        return _wrong_feedback(record, now)
     return (
         _wrong_time(record, now, oldest)
         or _wrong_part(record, "cache", "input_tokens")
@@ -172,6 +193,19 @@ def _wrong_time(record: Mapping[str, object], now: datetime, oldest: datetime) -
     return None
 
 
+def _wrong_feedback(record: Mapping[str, object], now: datetime) -> Fault | None:
+    if (record.get("session_id") is None) == (record.get("operation_id") is None):
+        return "session_id", "feedback is about a session or an operation: tell one of session_id and operation_id"
+    if record.get("thumbs") is None and record.get("rating") is None:
+        return "rating", "neither thumbs nor a rating is told"
+    at = cast(datetime | None, record.get("at"))
+    if at is not None and at > now + CLOCK_SKEW:
+        return "at", f"lies in the future ({at.isoformat()})"
+    if at is not None and at < EARLIEST:
+        return "at", f"lies before {EARLIEST.date()} ({at.isoformat()})"
+    return None
+
+
 SAID = ("prompt", "completion")
 PARTS = {"cache": ("cache_read_tokens", "cache_write_tokens"), "reasoning": ("reasoning_tokens",)}
 
@@ -189,7 +223,7 @@ def _wrong_part(record: Mapping[str, object], kind: str, whole: str) -> Fault | 
 def refusal(position: int, fault: Fault, raw: object) -> Rejection:
     """A refused record with its JSON text for inspection, cut to a bounded length, and without what people said."""
     if isinstance(raw, dict):
-        raw = {name: value for name, value in raw.items() if name not in SAID}
+        raw = {name: value for name, value in raw.items() if name not in (*SAID, "comment")}
     text = as_text(raw)
     return Rejection.of(position, fault, text, complete=not text.endswith("…"))
 

@@ -48,7 +48,9 @@ def replay(
         of_door = list(rows)
         _uncount(connection, door, Counter(row.day for row in of_door))
         accepted += sum(_again(connection, list(alike)) for _, alike in groupby(of_door, key=_origin))
-    audit.record(connection, actor, "rejected.replay", source or "*", asked | {"tried": len(taken), "accepted": accepted})
+    counts = {"tried": len(taken), "accepted": accepted}
+    kept = {"refused": len(taken) - accepted}
+    audit.record(connection, actor, "rejected.replay", source or "*", {**asked, **counts}, before={"refused": len(taken)}, after=kept)
     return len(taken), accepted
 
 
@@ -58,7 +60,9 @@ def discard(
     """Delete refused records that match (None: any), whole or cut, files' rows included; how many. They stay counted as rejected."""
     asked = {"field": field, "reason": reason, "source": source}
     gone = connection.execute(text(f"delete from telemetry_rejected where {MATCHES}"), asked).rowcount  # noqa: S608 - of a constant
-    audit.record(connection, actor, "rejected.discard", source or "*", asked | {"discarded": gone})
+    audit.record(
+        connection, actor, "rejected.discard", source or "*", asked | {"discarded": gone}, before={"refused": gone}, after={"refused": 0}
+    )
     return gone
 
 

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0015"
-down_revision = "0010"
+down_revision = "0012"
 
 TABLES = """
 -- The present findings: each run of the job replaces them all.
