@@ -15,7 +15,7 @@ acts.said()
 chosen = filters.selection()
 total = metrics.query(TILES, compare=chosen.compare, **chosen.asked)
 trend = metrics.query(TILES, interval=chosen.interval, **chosen.asked)
-budgeted = outlook.outlooks()
+month, budgeted = outlook.look(chosen.where)
 cards.trust(chosen.days, total, trend)
 
 if not total.frame["operations"].sum():
@@ -23,7 +23,7 @@ if not total.frame["operations"].sum():
     st.stop()
 
 cards.tiles(total, trend, TILES, chosen.before)
-spending.month(chosen)
+spending.month(chosen, month)
 spending.unpriced(chosen)
 spending.breakdown(chosen, budgeted)
 

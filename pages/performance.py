@@ -15,9 +15,8 @@ MOST_SLOW = 10
 
 chosen = filters.selection()
 total = metrics.query(["operations", *TILES], compare=chosen.compare, **chosen.asked)
-trend = metrics.query(
-    [*dict.fromkeys([*TILES, *PERCENTILES]), "throughput", "operations"], interval=chosen.interval, compare=chosen.compare, **chosen.asked
-)
+trend = metrics.query([*dict.fromkeys([*TILES, *PERCENTILES])], interval=chosen.interval, **chosen.asked)
+course = metrics.query(["throughput", "error_rate", "output_speed"], interval=chosen.interval, compare=chosen.compare, **chosen.asked)
 cards.trust(chosen.days, total, trend)
 
 if not total.frame["operations"].sum():
@@ -30,12 +29,12 @@ by_type = metrics.query(["errors"], by=["error_type"], **chosen.asked)
 heat = latency.heat(distribution(interval=chosen.interval, **chosen.asked))
 left, right = st.columns(2)
 with left:
-    cards.chart("Latency", latency.bands(trend.frame, chosen.before), "Lines: p50, p90, p95 and p99 latency over time")
-    cards.chart("Throughput", charts.bars(trend.frame, "throughput", chosen.before), "Bars: operations a minute over time")
-    cards.chart("Error rate", charts.lines(trend.frame, ["error_rate"], before=chosen.before), "Line: errors over operations over time")
+    cards.chart("Latency", latency.bands(trend.frame), "Lines: p50, p90, p95 and p99 latency over time")
+    cards.chart("Throughput", charts.bars(course.frame, "throughput", chosen.before), "Bars: operations a minute over time")
+    cards.chart("Error rate", charts.lines(course.frame, ["error_rate"], before=chosen.before), "Line: errors over operations over time")
 with right:
     cards.chart("Where the latency lies", heat, "Heat map: share of operations in each band of latency over time")
-    cards.chart("Tokens a second", charts.lines(trend.frame, ["output_speed"], before=chosen.before), "Line: output tokens a second")
+    cards.chart("Tokens a second", charts.lines(course.frame, ["output_speed"], before=chosen.before), "Line: output tokens a second")
     cards.chart("Errors by type", charts.ranked(by_type.frame, "errors", "error_type"), "Bars: errors by their type")
 
 st.subheader("What changed?", anchor=False)

@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from console.ui import formats
-from console.ui.charts import BEFORE_COLOUR, COLOURS, HEIGHT
+from console.ui.charts import COLOURS, HEIGHT
 from services.metrics.distribution import Distribution
 
 BANDS = (("latency_p50", "p50"), ("latency_p90", "p90"), ("latency_p95", "p95"), ("latency_p99", "p99"))
@@ -14,7 +14,7 @@ FEW = 31  # buckets between which there is room for a line
 SCALE = [[0.0, "rgba(0,114,178,0.10)"], [0.25, "#56B4E9"], [0.5, "#0072B2"], [0.75, "#E69F00"], [1.0, "#D55E00"]]
 
 
-def bands(frame: pd.DataFrame, before: str = "") -> go.Figure:
+def bands(frame: pd.DataFrame) -> go.Figure:
     """p50 as a line and the room up to p90, p95 and p99 in paler and paler shades; where nothing is known there is a gap."""
     figure = go.Figure()
     for place, (measure, name) in enumerate(BANDS):
@@ -23,11 +23,6 @@ def bands(frame: pd.DataFrame, before: str = "") -> go.Figure:
             line={"color": COLOURS[0], "width": 2.5 if not place else 1}, connectgaps=False,
             fill="tonexty" if place else None, fillcolor=SHADES[place - 1] if place else None,
             hovertemplate=f"%{{y:,.2f}} s<extra>{name}</extra>",
-        )  # fmt: skip
-    if before and "latency_p50_previous" in frame:
-        figure.add_scatter(
-            x=frame["bucket"], y=_seconds(frame["latency_p50_previous"]), name=f"p50, {before}", mode="lines",
-            line={"dash": "dot", "color": BEFORE_COLOUR}, hovertemplate="%{y:,.2f} s<extra>p50 before</extra>",
         )  # fmt: skip
     figure.update_yaxes(ticksuffix=" s", rangemode="tozero", automargin=True)
     figure.update_layout(hovermode="x unified", showlegend=True, legend={"orientation": "h", "y": -0.28, "x": 0, "yanchor": "top"})

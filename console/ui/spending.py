@@ -16,13 +16,13 @@ from services.costs.outlook import Outlook
 SHAPES = ("bars", "treemap")
 LINE_WITHIN = 3.0  # times the dearest day: a budget line above that would flatten the bars
 MOST_NAMED = 5
+OF_SESSIONS = frozenset(("environment", "source", "module"))
 
 
-def month(chosen: Selection) -> None:
+def month(chosen: Selection, now: outlook.Month) -> None:
     """Today, this month and its end, a session, and what caches saved: with the filters of the page."""
-    now = outlook.month(chosen.where)
     course = pd.to_numeric(now.by_day["cost"]).astype("float64").fillna(0).tail(30).tolist()
-    each = metrics.query(["cost", "sessions"], **chosen.whole_days).frame.iloc[0]
+    each = _per_session(chosen)
     saved = savings.saved((chosen.start, chosen.end), chosen.where)
     today, so_far, end, session, caches = st.columns(5)
     today.metric("Today", _money(now.today), border=True, height="stretch", chart_data=course if any(course) else None, chart_type="area")
@@ -30,8 +30,9 @@ def month(chosen: Selection) -> None:
     with end:
         _month_end(now)
     session.metric(
-        "Cost per session", _money(each["cost"] / int(each["sessions"]) if each["cost"] and each["sessions"] else None), border=True,
-        height="stretch", help="Cost of the range over its active sessions; operations outside sessions are in the cost too.",
+        "Cost per session", _money(each), border=True, height="stretch",
+        help="Cost of the range over the sessions that began in it; operations outside sessions are in the cost too. Unknown under filters "
+        "that sessions do not have: one session may use many models.",
     )  # fmt: skip
     caches.metric(
         "Saved by caches", _money(saved.answers + saved.tokens), border=True, height="stretch",
@@ -92,6 +93,13 @@ def unpriced(chosen: Selection) -> None:
         f"{number:,} operations have no known cost and are in no total, {formats.share(share)} of all: {named}{more}.",
         icon=":material/money_off:",
     )
+
+
+def _per_session(chosen: Selection) -> Decimal | None:
+    if not OF_SESSIONS.issuperset(chosen.where):
+        return None
+    row = metrics.query(["cost", "sessions_started"], **chosen.whole_days).frame.iloc[0]
+    return row["cost"] / int(row["sessions_started"]) if row["cost"] and row["sessions_started"] else None
 
 
 def _month_end(now: outlook.Month) -> None:

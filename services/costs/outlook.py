@@ -88,17 +88,15 @@ class Daily:
         return forecast(Spending(self.today, past.tolist(), so_far, self._elapsed), float(used) - so_far, end)
 
 
-def outlooks() -> list[Outlook]:
-    """Every budget that holds."""
+def look(where: Mapping[str, list[str]]) -> tuple[Month, list[Outlook]]:
+    """The month of what is kept, and every budget that holds: read together, because both rest on the same days."""
     with transaction() as connection:
         states = budgets.states(connection)
     daily = Daily(utc_now())
-    return [_outlook(state, daily) for state in states]
+    return _month(daily, dict(where)), [_outlook(state, daily) for state in states]
 
 
-def month(where: Mapping[str, list[str]]) -> Month:
-    """This month so far and at its end."""
-    daily, kept = Daily(utc_now()), dict(where)
+def _month(daily: Daily, kept: Where) -> Month:
     first = daily.today.replace(day=1)
     so_far = daily.used(kept, first)
     end = (first + timedelta(days=31)).replace(day=1)

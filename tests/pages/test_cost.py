@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 
+from console.ui import formats
 from services.ai import budgets
 from services.clock import utc_now
 from services.costs import findings
@@ -23,7 +24,7 @@ ONE = Decimal("0.00045")  # 1,000 tokens in and 100 out of gpt-5-mini
 def traffic(database: None) -> int:
     """Ten calls a day for sixty days, and today four of another model and module."""
     now = utc_now()
-    days = [operation(f"{day}-{n}", now - timedelta(days=day), session_id=f"s{n}") for day in range(60) for n in range(10)]
+    days = [operation(f"{day}-{n}", now - timedelta(days=day), session_id=f"s{day}-{n}") for day in range(60) for n in range(10)]
     dear = [operation(f"dear-{n}", now, module="lab", model="gpt-5", output_tokens=10_000, user_id="ann") for n in range(4)]
     return arrive(days + dear)
 
@@ -49,7 +50,8 @@ def test_it_shows_the_month_and_its_end(traffic: int) -> None:
     today = 10 * ONE + 4 * (1_000 * Decimal("1.25e-6") + 10_000 * Decimal("10e-6"))
     assert tile(app, "Today") == f"${today:.4f}"
     assert tile(app, "Month's end").startswith("$")
-    assert tile(app, "Cost per session") == f"${(70 * ONE + today - 10 * ONE) / 10:.4f}"
+    assert tile(app, "Cost per session") == formats.money((60 * ONE + today) / 70)
+    assert tile(page("analyst", range="7d", model="gpt-5"), "Cost per session") == "unknown"
     assert tile(app, "Saved by caches") == "$0.00"
     expected = next(metric for metric in app.metric if metric.label == "Month's end")
     assert " to " in expected.delta

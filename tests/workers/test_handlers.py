@@ -11,7 +11,7 @@ from services.db import transaction
 from services.errors import BadInput, Unavailable
 from services.jobs import Job, claim, enqueue, get, standing
 from services.jobs.claim import Fenced
-from workers import housekeeping, registry, rollups, sample
+from workers import findings, housekeeping, registry, rollups, sample
 from workers.run import Attempt
 from workers.running import LONGEST_NOTE, Heart, Running
 
@@ -250,3 +250,8 @@ def test_it_leaves_a_job_done_whose_commit_took_though_nobody_heard_so() -> None
     with pytest.raises(Fenced):
         write(attempt)
     assert read(job).state == "done"
+
+
+def test_what_looks_for_findings_says_how_many_it_found() -> None:
+    assert findings.costs(running("costs.find")) == {"suggestions": 0, "spenders": 0}
+    assert findings.incidents(running("incidents.find")) == {"incidents": 0}

@@ -43,7 +43,7 @@ def traffic() -> int:
 
 def test_the_first_budgets_are_there_and_count_our_own_calls_apart(traffic: int) -> None:
     spent(5_000_000, 1_000_000)
-    day, month = outlook.outlooks()
+    day, month = outlook.look({})[1]
     assert [(one.budget.period, one.cap) for one in (day, month)] == [("day", Decimal(1)), ("month", Decimal(20))]
     assert day.own.used == month.own.used == Decimal("0.006")
     assert day.everything.used == 10 * ONE
@@ -68,24 +68,24 @@ def test_a_budget_of_a_module_or_model_is_held_against_its_own_operations(traffi
     with transaction() as connection:
         for scope, name in told:
             budgets.set_budget(connection, scope=scope, name=name, period="day", cap_nano=10**9, actor="a")  # type: ignore[arg-type]
-    found = {(one.budget.scope, one.budget.name): one.everything.used for one in outlook.outlooks() if one.budget.scope != "all"}
+    found = {(one.budget.scope, one.budget.name): one.everything.used for one in outlook.look({})[1] if one.budget.scope != "all"}
     flash = 3 * (1_000 * Decimal("0.3e-6") + 100 * Decimal("2.5e-6"))
     assert found == dict(zip(told, [flash, flash, flash, Decimal(1), None], strict=True))
 
 
 def test_a_month_without_any_price_is_unknown_and_one_without_traffic_is_nothing() -> None:
-    assert outlook.month({}).so_far == 0
-    assert outlook.month({}).forecast is None
+    assert outlook.look({})[0].so_far == 0
+    assert outlook.look({})[0].forecast is None
     arrive([operation("u", utc_now(), model="nobody knows")])
-    made = outlook.month({})
+    made = outlook.look({})[0]
     assert (made.today, made.so_far, made.forecast) == (None, None, None)
 
 
 def test_the_month_keeps_to_the_filters(traffic: int) -> None:
     arrive([operation("l", utc_now(), module="lab")])
-    assert outlook.month({"module": ["lab"]}).so_far == ONE
-    assert outlook.month({}).today == 11 * ONE
-    assert len(outlook.month({}).by_day) == outlook.HISTORY_DAYS + 1
+    assert outlook.look({"module": ["lab"]})[0].so_far == ONE
+    assert outlook.look({})[0].today == 11 * ONE
+    assert len(outlook.look({})[0].by_day) == outlook.HISTORY_DAYS + 1
 
 
 def test_what_caches_saved_is_what_it_would_have_cost() -> None:

@@ -16,6 +16,7 @@ from services.db import forget as forget_engine
 from services.db import transaction
 from services.errors import Unavailable
 from services.health import probes
+from services.health.monitor import Monitor
 from services.settings import settings
 from tests.traffic import arrive, operation, send
 
@@ -210,3 +211,27 @@ def test_it_finds_telemetry_refused_once_the_inbox_is_full(environment: pytest.M
     send([operation(f"b{n}", utc_now()) for n in range(1_000)])
     with pytest.raises(Unavailable, match="1,001 records wait"):
         probes.telemetry()
+
+
+def test_health_turns_degraded_when_rollups_stall() -> None:
+    add_series("app", "google", "1 minute", None)
+    for kind in ("dispatcher", "worker"):
+        with transaction() as connection:
+            connection.execute(text("insert into processes (kind, host, pid, version) values (:kind, 'h', 1, '1')"), {"kind": kind})
+    assert status_now() == ("healthy", ())
+    send([operation("a", utc_now())])
+    with transaction() as connection:
+        connection.execute(text("update telemetry_inbox set received_at = received_at - interval '90 s'"))
+    word, reasons = status_now()
+    assert word == "degraded"
+    assert reasons[0].startswith("rollups: Telemetry has been waiting for 9")
+
+
+def status_now() -> tuple[str, tuple[str, ...]]:
+    """As a process that begins to watch sees it."""
+    watching = Monitor()
+    try:
+        now = watching.status()
+    finally:
+        watching.stop()
+    return now.status, now.reasons
