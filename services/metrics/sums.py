@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from services import histogram
-from services.metrics.catalogue import quantiles_of
+from services.metrics.catalogue import WEEKDAYS, quantiles_of
 from services.metrics.ranges import Period
 from services.metrics.table import Column, Key, Table
 
@@ -21,6 +21,7 @@ FULLEST = 0.98  # above this share of bits set, bits say too little: then the ke
 SESSION_COLUMNS = {"session_n": "n"}
 FEEDBACK_COLUMNS = {"feedback_n": "n", "feedback_rated": "rated", "feedback_sum": "rating"}
 OWN = ("topic", "subject", "cohort", "error_type", "weekday", "hour")  # what the rollup knows itself; the rest is of its series
+WEEKDAY = "array[" + ", ".join(f"'{name}'" for name in WEEKDAYS) + "]"
 EXACT = ("rating",)  # numeric sums; all others are whole numbers
 
 
@@ -133,10 +134,10 @@ def _bucket(period: Period, *, fine: bool) -> str:
 
 
 def _dimension(name: str, *, fine: bool) -> str:
-    if name == "weekday":
-        return f"to_char({'r.bucket at time zone :zone' if fine else 'r.day'}, 'ID Dy')"
+    if name == "weekday":  # looked up, because to_char takes ten times as long
+        return f"({WEEKDAY})[extract(isodow from {'r.bucket at time zone :zone' if fine else 'r.day'})]"
     if name == "hour":
-        return "to_char(r.hour, 'FM00')"
+        return "lpad(r.hour::text, 2, '0')"
     return f"r.{name}" if name in OWN else f"s.{name}"
 
 

@@ -32,6 +32,10 @@ alter table sessions add column feedback_rated integer not null default 0, add c
 create index sessions_of_user on sessions (user_key, (coalesce(told_started_at, first_operation_at))) where user_key is not null;
 create index sessions_by_key on sessions (session_key text_pattern_ops);
 create index sessions_newest on sessions ((coalesce(told_started_at, first_operation_at)), source, session_key);
+create index sessions_backwards on sessions ((coalesce(told_started_at, first_operation_at)), source, session_key)
+    where coalesce(told_ended_at, last_operation_at) < coalesce(told_started_at, first_operation_at);
+create index sessions_without_end on sessions ((coalesce(told_started_at, first_operation_at)), source, session_key)
+    where coalesce(told_ended_at, last_operation_at) is null;
 drop index sessions_started;
 {VIEW}
 drop table rollup_session_day;
@@ -132,7 +136,7 @@ create table saved_views (
 """
 BEFORE = """
 drop view session_contributions;
-drop index sessions_of_user, sessions_by_key, sessions_newest;
+drop index sessions_of_user, sessions_by_key, sessions_newest, sessions_backwards, sessions_without_end;
 create index sessions_started on sessions ((coalesce(told_started_at, first_operation_at)));
 alter table sessions drop column feedback_rated, drop column feedback_rating;
 create view session_contributions as
