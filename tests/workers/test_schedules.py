@@ -22,7 +22,7 @@ def test_what_is_due_is_handed_over_in_the_same_pass(redis: Redis) -> None:
     dispatcher = Dispatcher(redis)
     dispatcher._pass()
     with transaction() as connection:
-        assert [line.schedule.name for line in schedules.listing(connection)] == ["housekeeping", "verify"]
+        assert {"housekeeping", "verify"} <= {line.schedule.name for line in schedules.listing(connection)}
         connection.execute(text("update schedules set decided_until = now() - interval '1 hour' where name = 'housekeeping'"))
     dispatcher._due_at.clear()
     dispatcher._pass()

@@ -267,13 +267,15 @@ def test_every_console_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     with transaction() as connection:
         schedules.ensure_builtin(connection)
         schedules.ensure_builtin(connection)
-        broom, verify = [line.schedule for line in schedules.listing(connection)]
+        known = {line.schedule.name: line.schedule for line in schedules.listing(connection)}
         with pytest.raises(Conflict, match="built in"):
             schedules.delete(connection, "verify", actor="bob")
+    broom, verify = known["housekeeping"], known["verify"]
     assert (broom.name, broom.paused_by, broom.builtin) == ("housekeeping", "bob", True)
     assert broom.plan == Plan("housekeeping", Timing("Asia/Manila", every_s=3600))
     assert (verify.name, verify.plan.timing, verify.plan.args) == ("verify", Timing("Asia/Manila", (time(3, 15),)), {})
-    for schedule in (broom, verify):
+    assert known["sitewide-factoids"].plan.timing == Timing("Asia/Manila", (time(6), time(10, 30), time(14), time(18, 30)))
+    for schedule in known.values():
         assert registry.KINDS[schedule.plan.kind].queue == schedule.plan.queue
 
 
@@ -284,8 +286,8 @@ def test_two_dispatchers_make_them_once() -> None:
     for thread in together:
         thread.join()
     with transaction() as connection:
-        assert len(schedules.listing(connection)) == 2
-    assert len(audited()) == 2
+        assert len(schedules.listing(connection)) == 5
+    assert len(audited()) == 5
 
 
 def _ensure() -> None:
