@@ -53,7 +53,8 @@ def _calls(totals: Totals) -> None:
         " process died are not counted."
     )
     if totals.failed:
-        st.warning(f"{totals.failed:,} slots failed or were rejected in these days: see the decisions below.", icon=":material/warning:")
+        what = "1 slot failed or was rejected" if totals.failed == 1 else f"{totals.failed:,} slots failed or were rejected"
+        st.warning(f"{what} in these days: see the decisions below.", icon=":material/warning:")
 
 
 def _calendar(found: list[Slot]) -> None:

@@ -14,12 +14,11 @@ from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import psutil
-import psycopg2
 from sqlalchemy import text
 
 from services import jobs
 from services.ai import gateway
-from services.db import forget, transaction
+from services.db import engine, forget, transaction
 from services.settings import settings
 from services.sitewide import generation, load, maps, reading, summaries, wording
 from services.sitewide.candidates import candidates
@@ -144,16 +143,19 @@ def _week(model: ModelServer) -> Figure:
     before, clock, reads = len(model.calls), [START], 0
     reader = Reader(now=lambda _connection: clock[0], ticks=lambda: clock[0].timestamp())  # noqa: PLW0108 - the clock is another one each time
     reader._load()
-    for number, instant in enumerate(slots_between(START, START + WEEK, UTC)):
+    slots = slots_between(START, START + WEEK, UTC)
+    for number, instant in enumerate([*slots, START + WEEK]):
         while clock[0] < instant:
             assert reader.read().factoids, "something is served"
             clock[0] += timedelta(minutes=1) / READS_A_MINUTE
             reads += 1
+        if instant not in slots:
+            break
         if number % 2 == 0:
             _change()
         _slot(instant)
     calls = len(model.calls) - before
-    beside: dict[str, float | str] = {"reads": float(reads), "calls": float(calls), "slots": 28.0}
+    beside: dict[str, float | str] = {"reads": float(reads), "calls": float(calls), "slots": float(len(slots))}
     return Figure("factoid_calls_saved", 100 * (1 - calls / reads), "%", "≥", 95, beside)
 
 
@@ -187,10 +189,8 @@ def _tenfold(console: Console) -> Iterator[Figure]:
         )
         connection.execute(text("truncate councils cascade"))
         connection.execute(text(MANY.format(councils=COUNCILS, fields=FIELDS, years=YEARS)))
-    with psycopg2.connect(console.environment["DATABASE_URL"]) as server:
-        server.autocommit = True
-        server.cursor().execute("vacuum (analyze) council_figures")
-    server.close()
+    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("vacuum (analyze) council_figures"))
     before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     most = _Watch(console)
     began = time.perf_counter()

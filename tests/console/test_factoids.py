@@ -25,7 +25,7 @@ def test_it_always_answers(ui: Server, make_key: Callable[..., str]) -> None:
         assert client.get("/api/factoids?colour=red").status_code == 400
     with ui.client() as nobody:
         assert nobody.get("/api/factoids").status_code == 401
-    with ui.client(key=make_key("telemetry", name="other")) as other:
+    with ui.client(key=make_key("telemetry")) as other:
         assert other.get("/api/factoids").status_code == 403
 
 

@@ -1,5 +1,7 @@
 """The page of summaries and factoids: in every state, and from each factoid to the councils behind it."""
 
+import json
+
 import pytest
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
@@ -7,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 from services import schedules
 from services.ai import gateway
 from services.db import transaction
-from services.jobs import enqueue
 from services.sitewide import generation, serving, summaries
 from services.sitewide.generation import Asked
+from services.sitewide.names import slug, year_of
 from services.sitewide.serving import Reader
 from tests.pages.test_pages import opened, words
 from tests.pages.test_telemetry import session
@@ -69,18 +71,19 @@ def test_it_shows_factoids_with_their_sources(published: None) -> None:
     assert "Fresh" in words(app)
     assert "no model is set up" in words(app)
     sources = [button for button in app.button if str(button.key).startswith("source-")]
-    assert len(sources) >= 5
+    assert len(sources) >= 1  # how many depends on the slot: an edition of few fields has turns that show fewer
     assert {button.label.rpartition(", ")[2] for button in sources} <= {"2014-15", "2015-16"}
 
 
 def test_a_source_opens_its_summary_and_the_councils_behind_it(published: None) -> None:
     app = opened("factoids", session("viewer"))
     app = shown(app, "Slots")
-    source = next(button for button in app.button if "Parks" in button.label)
+    source = next(button for button in app.button if str(button.key).startswith("source-"))
+    field, _, label = source.label.rpartition(", ")
     app = source.click().run()
     assert not app.exception
     assert {select.label: select.value for select in app.selectbox} == {
-        "Field": "parks", "Financial year": 2000 + int(source.label[-2:]) - 1,
+        "Field": slug(field), "Financial year": year_of(label),
     }  # fmt: skip
     assert tiles(app)["Councils of 24"] == "24"
     behind = app.dataframe[4].value
@@ -108,9 +111,9 @@ def test_the_calendar_has_a_row_a_day_and_a_column_a_slot(published: None) -> No
         connection.execute(
             text(
                 "insert into schedule_decisions (schedule_id, slot_at, local_label, decision, actor, job_id)"
-                " select id, timestamptz '2026-03-02T06:00Z', '2026-03-02 06:00 UTC', 'run', 'schedule', (select max(job_id) from factoid_runs)"
-                " from schedules where name = 'sitewide-factoids' union all select id, timestamptz '2026-03-02T10:30Z', '2026-03-02 10:30 UTC',"
-                " 'missed', 'schedule', null from schedules where name = 'sitewide-factoids'"
+                " select id, at, to_char(at, 'YYYY-MM-DD HH24:MI UTC'), word, 'schedule', job from schedules, (values"
+                " (timestamptz '2026-03-02T06:00Z', 'run', (select max(job_id) from factoid_runs)),"
+                " (timestamptz '2026-03-02T10:30Z', 'missed', null)) as told (at, word, job) where name = 'sitewide-factoids'"
             )
         )
     app = shown(opened("factoids", session("viewer")), "Slots")
@@ -120,15 +123,15 @@ def test_the_calendar_has_a_row_a_day_and_a_column_a_slot(published: None) -> No
 
 def test_failed_slots_are_seen_at_once(published: None) -> None:
     with transaction() as connection:
-        enqueue(connection, "sitewide.factoids", queue="default")
         connection.execute(
             text(
-                "insert into factoid_runs (job_id, kind, at, decision, outcome, reason, actor, findings) values (99, 'sitewide.factoids', now(),"
-                ' \'failed\', \'overloaded\', \'The provider is overloaded.\', \'schedule\', \'[{"key": "k", "token": "7", "reason": "No."}]\')'
-            )
+                "insert into factoid_runs (job_id, kind, at, decision, outcome, reason, actor, findings)"
+                " values (99, 'sitewide.factoids', now(), 'failed', 'overloaded', 'It is full.', 'schedule', cast(:findings as jsonb))"
+            ),
+            {"findings": json.dumps([{"key": "k", "token": "7", "reason": "No."}])},
         )
     app = shown(opened("factoids", session("viewer")), "Slots")
-    assert "1 slots failed or were rejected" in words(app)
+    assert "1 slot failed or was rejected" in words(app)
     assert app.dataframe[-1].value.to_numpy().tolist()[0][1:] == ["7", "k", "No."]
 
 

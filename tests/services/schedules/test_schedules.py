@@ -276,6 +276,7 @@ def test_every_console_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (verify.name, verify.plan.timing, verify.plan.args) == ("verify", Timing("Asia/Manila", (time(3, 15),)), {})
     statistics = own["session-statistics"].plan.timing
     assert statistics == Timing("Asia/Manila", every_s=3600)
+    assert own["sitewide-factoids"].plan.timing == Timing("Asia/Manila", (time(6), time(10, 30), time(14), time(18, 30)))
     for schedule in own.values():
         assert registry.KINDS[schedule.plan.kind].queue == schedule.plan.queue
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from redis import Redis
 from sqlalchemy import text
 
 from services.db import transaction
@@ -140,7 +141,7 @@ def test_without_postgres_the_copy_serves(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_without_redis_nothing_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copy, "_redis", lambda _url: copy.Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.1))
+    monkeypatch.setattr(copy, "_redis", lambda _url: Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.1))
     edition = published()
     assert not copy.write(edition)
     assert copy.read() is None
