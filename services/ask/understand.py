@@ -117,6 +117,9 @@ class _Builder:
         told = [one.atom.name for one in self._choice.of("dimension")]
         told += [GRAIN + one.atom.name for one in self._choice.of("grain")]
         by = tuple(dict.fromkeys(told))
+        if stray := self._choice.ungrouped():
+            label = stray.span.text
+            raise Unclear(f"Is it to be grouped by {label}?", [f"{self._message} by {label}?"])
         if len(by) > 2:
             raise Unclear("Group by one or two things at a time, please.")
         return by or base.by

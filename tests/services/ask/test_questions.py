@@ -18,6 +18,8 @@ from tests.services.ask import world
 
 REGIONS = {
     "R1": "Region I (Ilocos Region)", "R2": "Region II (Cagayan Valley)", "R3": "Region III (Central Luzon)", "R4A": "Region IV-A (CALABARZON)",
+    "R7": "Region VII (Central Visayas)",
+    "R11": "Region XI (Davao Region)",
     "R5": "Region V (Bicol Region)", "R8": "Region VIII (Eastern Visayas)", "R10": "Region X (Northern Mindanao)",
     "R12": "Region XII (SOCCSKSARGEN)", "NCR": "National Capital Region (NCR)", "CAR": "Cordillera Administrative Region (CAR)",
     "BARMM": "Bangsamoro Autonomous Region In Muslim Mindanao (BARMM)",
