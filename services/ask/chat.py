@@ -71,16 +71,15 @@ def ask(message: str, asker: Asker, conversation_id: str | None = None) -> Reply
         talk = conversation.find(connection, conversation_id, asker.name)
         known = faq.match(question)
         told, computed_at = statistics.read(connection, known.needs) if known and known.needs else ({}, None)
-        version = None if known else vocabulary.version(connection)
-        zone = zone_of(connection)
+        version, zone = ("", None) if known else (vocabulary.version(connection), zone_of(connection))
     if known:
         data: Mapping[str, Any] | None = (
             {"columns": [], "rows": [], "chart": None, "link": None, "as_of": _instant(computed_at)} if known.needs else None
         )
         made = _Made(Reply(known.filled(told), "faq", known.name, data, suggest.START[: suggest.MOST]))
     else:
-        calendar = Calendar(today(zone), settings().school_year_month)
-        made = _answer(question, asker, vocabulary.of_version(str(version), asker.role), calendar, talk)
+        calendar = Calendar(today(zone or settings().zone), settings().school_year_month)
+        made = _answer(question, asker, vocabulary.of_version(version, asker.role), calendar, talk)
     took_ms = (time.perf_counter() - began) * 1_000
     with transaction() as connection:
         turn_id = conversation.keep(

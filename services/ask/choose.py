@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from services.ask.lexicon import Atom, Lexicon
 from services.ask.model import Subject
@@ -34,6 +35,26 @@ class Choice:
             if one.atom.kind == "operator":
                 found.setdefault(one.atom.name, place)
         return found
+
+    def grouped(self) -> bool:
+        """Whether something is grouped by, rather than only ranked by a measure: "top 5 provinces by population"."""
+        kinds = [one.atom for one in self.meant if one.atom.kind != "filler"]
+        return any(atom.name == "by" and after.kind != "measure" for atom, after in pairwise(kinds) if atom.kind == "operator")
+
+    def ungrouped(self) -> Meant | None:
+        """A dimension that nothing says is to be grouped by: in "regions and provinces" both are meant to be counted."""
+        if {"list", "top", "bottom"} & set(self.operators()):
+            return None
+        follows = bool(self.meant) and self.meant[0].atom.kind == "follow"
+        before: Atom | None = None
+        for one in self.meant:
+            if one.atom.kind in ("filler", "follow"):
+                continue
+            leads = before is None or before.kind in ("dimension", "grain") or (before.kind == "operator" and before.name == "by")
+            if one.atom.kind == "dimension" and not (leads or follows):
+                return one
+            before = one.atom
+        return None
 
     def settled(self, kind: str) -> bool:
         return any(one.atom.kind == kind for one in self.meant)

@@ -81,22 +81,22 @@ def keep(
     response_ms: float,
 ) -> int:
     """Note a turn and what it was about; its id. A lost note costs nobody anything, so nobody waits for the disk."""
-    connection.execute(text("set local synchronous_commit = off"))
-    connection.execute(
-        text(
-            "insert into ask_conversations (id, actor, frame) values (:id, :actor, cast(:frame as jsonb))"
-            " on conflict (id) do update set frame = coalesce(excluded.frame, ask_conversations.frame)"
-        ),
-        {"id": conversation.id, "actor": actor, "frame": json.dumps(frame.as_json()) if frame else None},
-    )
     made: int = connection.execute(
         text(
-            "insert into ask_turns (conversation_id, actor, message, source, reply, blocked, response_ms)"
-            " values (:id, :actor, :message, :source, cast(:reply as jsonb), :blocked, :response_ms) returning id"
+            """
+            with quick as (select set_config('synchronous_commit', 'off', true)),
+            talk as (
+                insert into ask_conversations (id, actor, frame) select :id, :actor, cast(:frame as jsonb) from quick
+                on conflict (id) do update set frame = coalesce(excluded.frame, ask_conversations.frame)
+            )
+            insert into ask_turns (conversation_id, actor, message, source, reply, blocked, response_ms)
+            values (:id, :actor, :message, :source, cast(:reply as jsonb), :blocked, :response_ms) returning id
+            """
         ),
         {
             "id": conversation.id,
             "actor": actor,
+            "frame": json.dumps(frame.as_json()) if frame else None,
             "message": message,
             "source": source,
             "reply": json.dumps(reply),

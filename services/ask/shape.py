@@ -57,12 +57,8 @@ class Shaper:
             raise Unclear(f"By what shall it be ranked: {either(grouped)}?", [f"{self._message} by {label}?" for label in grouped])
         one_wanted = any(not _many(one.span.text) for one in (*self._choice.of("dimension"), *self._choice.of("grain")))
         one_wanted |= by == ("place",) and any(not _many(one.span.text) for one in self._choice.of("noun"))
-        n = numbers[0] if numbers else 1 if one_wanted and not self._grouped_by() else TOP
+        n = numbers[0] if numbers else 1 if one_wanted and not self._choice.grouped() else TOP
         return replace(frame, shape=shape, n=n, by=by)
-
-    def _grouped_by(self) -> bool:
-        """“Most meetings by region” ranks several, “which region has most meetings” wants one."""
-        return "by" in self._operators
 
     def _compared(self, frame: Frame) -> Frame:
         if frame.earlier:

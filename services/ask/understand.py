@@ -80,7 +80,7 @@ class _Builder:
         self._check(made)
         return made
 
-    # --- what is kept of the frame before ---------------------------------------------------------------------------------
+    # --- what is kept of the frame before ---
 
     def _carried(self, context: Frame) -> Frame:
         """The frame before, as far as the subject of this question has what it names."""
@@ -96,7 +96,7 @@ class _Builder:
         both_metrics = self._subject.metrics and self._lexicon.subjects[context.subject].metrics
         return both_metrics or self._subject.dimension(dimension).shared
 
-    # --- measure, grouping, filters -----------------------------------------------------------------------------------------
+    # --- measure, grouping, filters ---
 
     def _measure(self, base: Frame) -> str:
         names = list(dict.fromkeys(one.atom.name for one in self._choice.of("measure")))
@@ -117,6 +117,9 @@ class _Builder:
         told = [one.atom.name for one in self._choice.of("dimension")]
         told += [GRAIN + one.atom.name for one in self._choice.of("grain")]
         by = tuple(dict.fromkeys(told))
+        if stray := self._choice.ungrouped():
+            label = stray.span.text
+            raise Unclear(f"Is it to be grouped by {label}?", [f"{self._message} by {label}?"])
         if len(by) > 2:
             raise Unclear("Group by one or two things at a time, please.")
         return by or base.by
@@ -168,7 +171,7 @@ class _Builder:
                 f"{self._message} ({dimension.label} of {self._place(atom.name, atom.value, only)})?"
                 for only in self._holders(atom.name, atom.value)
             ]
-        raise Unclear(f"Which {one.span.text} is meant?", choices)
+        raise Unclear(f"Which {one.span.text.title()} is meant?", choices)
 
     def _holders(self, name: str, value: str) -> tuple[str, ...]:
         return self._lexicon.within.get(value, ()) if name == "municipality" and self._subject.name == "communities" else ("",)
@@ -184,7 +187,7 @@ class _Builder:
                 raise Unclear(f"Which {name} is meant?", [f"{self._message} ({name}, {province})?" for province in provinces])
         return frame
 
-    # --- time ---------------------------------------------------------------------------------------------------------------
+    # --- time ---
 
     def _in_time(self, frame: Frame) -> Frame:
         told = self._scanned.periods
@@ -203,7 +206,7 @@ class _Builder:
         end = self._calendar.today + timedelta(days=1)
         return period(end - timedelta(days=days), end)
 
-    # --- what cannot be ---------------------------------------------------------------------------------------------------------
+    # --- what cannot be ---
 
     def _check(self, frame: Frame) -> None:
         for name in frame.by:

@@ -1,4 +1,4 @@
-"""Ask: how fast it answers, how much it answers, and what it answers that it should not; with a million operations and every place there is."""
+"""Ask: how fast it answers, how much, and what it answers that it should not; with a million operations and every place there is."""
 
 import csv
 import gzip
@@ -35,7 +35,7 @@ ROLE = "admin"
 
 
 def measure(size: int) -> Iterator[Figure]:
-    """ask_faq_p99_ms, ask_parse_p99_ms, ask_answer_p99_ms, ask_askers_p99_ms, ask_answered_share, ask_wrong, out of scope and other fields."""
+    """What is understood, what is not answered, and how long answers take, alone and in a crowd."""
     yield from _understanding()
     with Console.running() as console, _connected(console):
         _fill(size)

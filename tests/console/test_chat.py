@@ -55,7 +55,16 @@ def test_it_refuses_who_may_not_and_what_cannot_be_asked(
         mine = client.post("/api/chat/", json={"message": "help"}).json()["conversation_id"]
         assert person.post("/api/chat/", json={"message": "help", "conversation_id": mine}).status_code == 404
     told = {"message": "help"}
-    for body in ({}, {"message": ""}, {"message": "x" * 501}, told | {"more": 1}, {"message": 7}, told | {"conversation_id": "no"}, []):
+    bodies: tuple[object, ...] = (
+        {},
+        {"message": ""},
+        {"message": "x" * 501},
+        told | {"more": 1},
+        {"message": 7},
+        told | {"conversation_id": "no"},
+        [],
+    )
+    for body in bodies:
         refused = client.post("/api/chat/", json=body)
         assert (refused.status_code, refused.json()["error"]["type"]) == (400, "bad_input"), body
 

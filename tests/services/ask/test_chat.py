@@ -1,7 +1,6 @@
 """Asking: sources of answers, conversations, roles, the rate, and whatever people paste into the line."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -11,15 +10,16 @@ from sqlalchemy import text
 
 from services.ask import chat, conversation, faq, learning, statistics
 from services.ask.chat import Asker, Reply
+from services.ask.normalise import clean, tokens
 from services.db import transaction
 from services.errors import BadInput, NotFound, TooMuch
 
 pytestmark = pytest.mark.usefixtures("filled")
 VERA, ADA = Asker("vera", "viewer"), Asker("ada", "admin")
-KNOWN = (
-    "how many barangays meetings by region cost top 5 last month share of and vs urban in Bulacan 2026 average compare list population status held"
-    " projects due tasks per day errors model most which ending"
-).split()
+KNOWN = tokens(
+    "how many barangays meetings by region cost top 5 last month share of and vs urban in Bulacan 2026 average compare list population"
+    " status held projects due tasks per day errors model most which ending"
+)
 INJECTIONS = (
     "How many barangays'; drop table communities; --",
     "barangays by region' or '1'='1",
@@ -46,10 +46,9 @@ INJECTIONS = (
 
 
 @pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rate is tested apart."""
     monkeypatch.setattr(conversation, "A_MINUTE", 10_000)
-    return
 
 
 def ask(message: str, asker: Asker = VERA, talk: Reply | None = None) -> Reply:
@@ -80,7 +79,7 @@ def test_what_was_read_as_what_is_said() -> None:
 
 def test_a_name_that_two_places_have_is_asked_back_with_choices_that_work() -> None:
     told = ask("How many barangays in Burgos?")
-    assert (told.source, told.answer) == ("clarification", "Which burgos is meant?") or told.answer == "Which Burgos is meant?"
+    assert (told.source, told.answer) == ("clarification", "Which Burgos is meant?")
     assert len(told.suggestions) == 2
     assert {ask(choice).answer for choice in told.suggestions} == {
         "12 communities (level barangays; municipality Burgos; province Ilocos Norte).",
@@ -123,7 +122,7 @@ def test_an_unknown_word_is_named_and_useful_questions_are_offered() -> None:
     assert all(ask(one).source == "template" for one in told.suggestions)
 
 
-# --- roles -------------------------------------------------------------------------------------------------------------------------
+# --- roles ---
 
 
 def person() -> str:
@@ -165,7 +164,7 @@ def test_a_role_that_was_lowered_ends_what_the_conversation_was_about() -> None:
     assert chat.ask("and by unit?", Asker("walt", "viewer"), first.conversation_id).source == "fallback"
 
 
-# --- what people paste ---------------------------------------------------------------------------------------------------------------
+# --- what people paste ---
 
 
 @pytest.mark.parametrize("message", INJECTIONS)
@@ -208,15 +207,14 @@ def test_any_order_of_known_words_is_answered_or_not_without_a_fault(message: st
 @hypothesis_settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=200))
 def test_any_text_is_answered_or_refused_in_words(message: str) -> None:
-    try:
-        told = ask(message)
-    except BadInput as refused:
-        assert "empty" in str(refused)
+    if clean(message):
+        assert ask(message).answer
     else:
-        assert told.answer
+        with pytest.raises(BadInput, match="empty"):
+            ask(message)
 
 
-# --- the FAQ ---------------------------------------------------------------------------------------------------------------------------
+# --- the FAQ ---
 
 
 def test_every_faq_is_found_by_each_of_its_forms_and_filled_from_the_cache() -> None:
@@ -247,7 +245,7 @@ def test_a_statistic_is_as_it_was_when_the_job_ran() -> None:
         statistics.refresh(connection)
 
 
-# --- the rate -----------------------------------------------------------------------------------------------------------------------------
+# --- the rate ---
 
 
 def test_more_than_the_rate_is_refused_until_the_minute_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +261,7 @@ def test_more_than_the_rate_is_refused_until_the_minute_is_over(monkeypatch: pyt
     assert ask("what can you do", hasty).source == "faq"
 
 
-# --- learning --------------------------------------------------------------------------------------------------------------------------------
+# --- learning ---
 
 
 def test_what_was_not_answered_is_grouped_and_a_synonym_answers_it() -> None:
@@ -304,6 +302,6 @@ def test_a_synonym_that_would_change_a_right_answer_is_refused() -> None:
     from services.errors import Conflict
 
     # "meetings by" as a filler would swallow the subject and the grouping of questions that are answered today.
-    with transaction() as connection, pytest.raises(Conflict, match="would change the answer to “.*eetings by"):
+    with transaction() as connection, pytest.raises(Conflict, match="would change the answer to “How many meetings by"):
         learning.teach(connection, "meetings by", "please", actor="ada")
     assert ask("meetings by status").source == "template"

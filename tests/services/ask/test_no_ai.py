@@ -27,8 +27,8 @@ told = [chat.ask(message, chat.Asker("prover", "admin")).source for message in j
 print(json.dumps({"before": before, "told": told}))
 """
 MESSAGES = [
-    "what can you do?", "how many barangays by region", "cost by model", "participants by region", "who will win the election", "summarise project 7 with AI",
-    "ask the model to write a poem", "and by region?",
+    "what can you do?", "how many barangays by region", "cost by model", "participants by region", "who will win the election",
+    "summarise project 7 with AI", "ask the model to write a poem", "and by region?",
 ]  # fmt: skip
 
 
@@ -87,9 +87,6 @@ def test_no_question_reaches_a_model_while_it_runs() -> None:
     )
     told = json.loads(done.stdout)
     assert told["before"] == []
-    assert told["told"] == ["faq", "template", "template", "clarification", "fallback", "fallback", "fallback", "clarification"] or set(told["told"]) <= {
-        "faq", "template", "clarification", "fallback",
-    }  # fmt: skip
     assert {"faq", "template", "clarification", "fallback"} == set(told["told"])
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-
 from services.ask import faq, templates
 from services.ask.dates import Period, add_months, period
 from services.ask.frame import Frame
@@ -17,7 +16,11 @@ from services.ask.understand import understand
 from tests.services.ask import world
 
 REGIONS = {
-    "R1": "Region I (Ilocos Region)", "R2": "Region II (Cagayan Valley)", "R3": "Region III (Central Luzon)", "R4A": "Region IV-A (CALABARZON)",
+    "R1": "Region I (Ilocos Region)",
+    "R2": "Region II (Cagayan Valley)", "R3": "Region III (Central Luzon)",
+    "R4A": "Region IV-A (CALABARZON)",
+    "R7": "Region VII (Central Visayas)",
+    "R11": "Region XI (Davao Region)",
     "R5": "Region V (Bicol Region)", "R8": "Region VIII (Eastern Visayas)", "R10": "Region X (Northern Mindanao)",
     "R12": "Region XII (SOCCSKSARGEN)", "NCR": "National Capital Region (NCR)", "CAR": "Cordillera Administrative Region (CAR)",
     "BARMM": "Bangsamoro Autonomous Region In Muslim Mindanao (BARMM)",
@@ -136,10 +139,9 @@ def test_every_question_has_no_more_effect_than_its_words() -> None:
 def share_answered(texts: list[str]) -> tuple[float, list[str]]:
     """Questions back are no answers."""
     known, calendar = world.known(), world.CALENDAR
-    answered = []
-    for told in texts:
-        if len(told) <= LONGEST and (faq.match(told) or isinstance(understand(told, known, calendar), Understood)):
-            answered.append(told)
+    answered = [
+        told for told in texts if len(told) <= LONGEST and (faq.match(told) or isinstance(understand(told, known, calendar), Understood))
+    ]
     return len(answered) / len(texts), answered
 
 

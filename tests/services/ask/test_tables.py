@@ -11,7 +11,8 @@ from services.errors import BadInput
 from tests.services.ask import world
 
 pytestmark = pytest.mark.usefixtures("database")
-CSV = 'code,title,sector,status,households,cost,assessed_on\nN-1,Well,water and sanitation,validated,"1,200",1500.50,2026-01-31\nN-2,Road,,,,,\n'
+CSV = "code,title,sector,status,households,cost,assessed_on\n"
+CSV += 'N-1,Well,water and sanitation,validated,"1,200",1500.50,2026-01-31\nN-2,Road,,,,,\n'
 
 
 def bring(table: str, content: str | bytes) -> tables.Brought:
