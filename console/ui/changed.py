@@ -157,7 +157,7 @@ def _movers(moved: pd.DataFrame, by: str) -> go.Figure:
     figure = go.Figure(
         go.Bar(
             x=known["change"], y=list(range(len(known))), orientation="h", customdata=known[by],
-            text=[waterfall.signed(value, _usd) for value in known["change"]], textposition="auto",
+            text=[waterfall.signed(value, _usd) for value in known["change"]], textposition="auto", cliponaxis=False,
             marker={"color": [waterfall.MORE if value > 0 else waterfall.LESS for value in known["change"]]},
             hovertemplate="%{customdata}: %{text}<extra></extra>",
         )
