@@ -26,7 +26,7 @@ cards.trust((week_ago, tomorrow), week)
 
 if not week.frame["operations"].sum():
     cards.nothing("operations")
-    st.stop()
+    cards.stop()
 
 st.subheader("Seven days", anchor=False)
 left, right = st.columns(2)
