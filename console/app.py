@@ -1,14 +1,17 @@
 """The console's entry: who is looking, which page, and the one place that words what went wrong."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import StopException
 
 from console.auth import identity, rights
 from services.errors import BinnacleError, Unauthenticated
 
 HERE = Path(__file__).resolve().parent
 PAGES = HERE.parent / "pages"
+OPENED = "opened-page"
 HOME = "home"  # the default page has no path of its own
 
 st.set_page_config(page_title="Binnacle", page_icon=HERE / "ui" / "icon.svg", layout="wide")
@@ -55,10 +58,16 @@ title, who = st.columns([4, 1], vertical_alignment="center")
 title.title(page.title, anchor=False)
 who.link_button(f"{account.name} · {account.role}", "/account", icon=":material/person:", width="stretch", help="Account and sign-out")
 body = st.container()
+# Below what is drawn already while more is to come; only where a page is opened, or it would flicker at every change.
+opened = st.session_state.get(OPENED) != page.url_path
+st.session_state[OPENED] = page.url_path
+coming = st.skeleton(height=240) if opened else st.empty()
 try:
-    with st.skeleton(height=240), body:  # below what is drawn already, while more is to come
+    with body, suppress(StopException):
         account.require(rights.page(page.url_path or HOME))
         page.run()
 except BinnacleError as problem:
     st.error(f"{problem}", icon=":material/error:")
     st.button("Try again", icon=":material/refresh:")
+finally:
+    coming.empty()

@@ -20,7 +20,7 @@ cards.trust(chosen.days, total, trend)
 
 if not total.frame["operations"].sum():
     cards.nothing("operations")
-    st.stop()
+    cards.stop()
 
 cards.tiles(total, trend, TILES, chosen.before)
 spending.month(chosen, month)

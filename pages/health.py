@@ -33,7 +33,7 @@ cards.trust((week_ago, tomorrow), week)
 
 if not week.frame["operations"].sum():
     cards.nothing("operations")
-    st.stop()
+    cards.stop()
 
 same_hours.table(total, last_week, HOURS)
 

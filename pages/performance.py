@@ -21,7 +21,7 @@ cards.trust(chosen.days, total, trend)
 
 if not total.frame["operations"].sum():
     cards.nothing("operations")
-    st.stop()
+    cards.stop()
 
 cards.tiles(total, trend, TILES, chosen.before)
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NoReturn
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.runtime.scriptrunner import StopException
 
 from console.ui import charts, filters, formats
 from services import metrics
@@ -125,6 +126,11 @@ def trust(days: tuple[date, date], *answers: Answer) -> None:
         st.info("Sample traffic is still arriving: these numbers grow.", icon=":material/hourglass_top:")
     for note in dict.fromkeys(note for answer in answers for note in answer.notes):
         st.caption(f":material/info: {note}")
+
+
+def stop() -> NoReturn:
+    """End the page here. Streamlit's own stop would also keep the skeleton from being cleared."""
+    raise StopException
 
 
 def nothing(what: str) -> None:

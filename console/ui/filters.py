@@ -13,7 +13,7 @@ from services.settings import settings
 
 DIMENSIONS = ("environment", "source", "module", "operation", "provider", "model")
 DEFAULT = "90d"
-AGAINST = PERIOD_BEFORE, WEEK_BEFORE, NOTHING = "the period before", "a week before", "nothing"
+AGAINST = PERIOD_BEFORE, WEEK_BEFORE, NOTHING = "against the period before", "against a week before", "against nothing"
 
 
 class Asked(TypedDict):
@@ -145,7 +145,7 @@ def between(chosen: str, where: dict[str, list[str]], against: str = PERIOD_BEFO
 
 def _compared(selected: Selection, against: str) -> Selection:
     if against == WEEK_BEFORE:
-        return replace(selected, before=WEEK_BEFORE, compare="week")
+        return replace(selected, before="a week before", compare="week")
     return replace(selected, before="", compare=False) if against == NOTHING else selected
 
 
@@ -163,7 +163,7 @@ def _custom(today: date) -> tuple[date, date]:
 def _against() -> str:
     chosen: str = st.selectbox(
         "Compare with", AGAINST, key="compare", bind="query-params", label_visibility="collapsed",
-        format_func=lambda name: f"against {name}", width=220,
+        width=220,
     )  # fmt: skip
     return chosen
 

@@ -54,4 +54,4 @@ def visit(tab: Page, console: Console, page: Shown, query: str = "") -> None:
 def settled(tab: Page) -> None:
     """Wait until nothing is being drawn any more."""
     expect(tab.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_attached()
-    expect(tab.get_by_test_id("stSkeleton")).to_have_count(0)
+    expect(tab.get_by_test_id("stSkeletonElement")).to_have_count(0)

@@ -62,7 +62,7 @@ def test_empty(tab: Page) -> None:
         click(tab, page)
         settled(tab)
         assert complaints(tab) == [], page.title
-        if page.title in ("Cost", "Performance", "Sessions", "Explore"):
+        if page.title in ("Cost", "Performance", "Sessions"):
             expect(tab.get_by_text(re.compile("in this range|[Nn]othing")).first).to_be_visible()
 
 
@@ -117,13 +117,13 @@ def test_every_chart_and_table_has_words(tab: Page) -> None:
 
 @pytest.mark.usefixtures("traffic")
 def test_filters_go_along_from_page_to_page(tab: Page, console: Console) -> None:
-    visit(tab, console, next(page for page in PAGES if page.path == "cost"), "?range=7d&compare=nothing&module=chat")
+    visit(tab, console, next(page for page in PAGES if page.path == "cost"), "?range=7d&compare=against+nothing&module=chat")
     settled(tab)
     for title in ("Performance", "Sessions", "Cost"):
         click(tab, next(page for page in PAGES if page.title == title))
         settled(tab)
         expect(tab.get_by_text("Only module chat")).to_be_visible()
-        for part in ("range=7d", "compare=nothing", "module=chat"):
+        for part in ("range=7d", "compare=against", "module=chat"):
             expect(tab).to_have_url(re.compile(part))
     expect(tab.get_by_test_id("stMetricDelta")).to_have_count(0)
     tab.get_by_role("button", name="Clear filters").click()
@@ -206,7 +206,7 @@ def test_loading(tab: Page, console: Console) -> None:
         settled(tab)
         with held(console, page.reads):
             tab.get_by_test_id("stTopNavLinkContainer").get_by_role("link", name=page.title, exact=True).click()
-            expect(tab.get_by_test_id("stSkeleton")).to_be_attached()
+            expect(tab.get_by_test_id("stSkeletonElement")).to_be_attached()
         settled(tab)
 
 
