@@ -27,7 +27,7 @@ check: .venv/test.stamp ## Lint, types and layering only
 	$(PYTHON) -m mypy
 	$(PYTHON) -m pytest -q tests/test_layering.py
 
-bench: .venv/test.stamp ## Measure speed (ONLY=ingest|page_data|pages|jobs|ai|analyses, SIZE=1000000) into build/bench.json
+bench: .venv/test.stamp ## Measure speed (ONLY=ingest|page_data|pages|jobs|ai|analyses|sitewide|ask, SIZE=1000000) into build/bench.json
 	@$(PYTHON) -m tests.chromium
 	$(PYTHON) -m tests.benchmarks $(ONLY)
 
