@@ -34,7 +34,8 @@ class Measure:
 class Dimension:
     """`column` is an expression over the table. `values` are fixed ones, value → what people say; None: read from the data.
 
-    `shared` vocabularies (regions, provinces) are those of all subjects together. `label` is singular; `value_label` words a value.
+    `shared` vocabularies (regions, provinces) are those of all subjects together. `label` is singular.
+    `known_in` is what to read the values from where the subject's own table is too large to be searched for them.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Dimension:
     shared: bool = False
     groups: bool = True
     words: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    known_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Subject:
     """`label` is plural. `listing` are the columns of a list, (label, expression). `role` is the weakest that may ask about it.
 
     `metrics`: asked through the metrics catalogue. `default_days`: the range where the question names none (None: all time).
+    `needs` are dimensions over whose values its measures, the count aside, must not be added up: one value is named, or it is grouped by.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Subject:
     page: str = ""
     metrics: bool = False
     default_days: int | None = None
+    needs: tuple[str, ...] = ()
 
     def measure(self, name: str) -> Measure:
         """KeyError for one it does not have."""

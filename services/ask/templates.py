@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from services import metrics
 from services.ask.dates import Calendar, Period, period, whole
-from services.ask.frame import GRAIN, Frame
+from services.ask.frame import GRAIN, Frame, Where
 from services.ask.lexicon import Lexicon, Values
 from services.ask.model import Category, Dimension, Measure, Subject
 from services.ask.subjects import SUBJECTS
@@ -47,6 +47,9 @@ def _of(subject: Subject, values: Values, calendar: Calendar) -> Iterator[Templa
     noun = subject.nouns[0].said[0] if subject.nouns else ""
     usual = _usual(subject, calendar)
     for measure in subject.measures:
+        needed = _needed(subject, measure, values)
+        if needed is None:
+            continue
         asked = (
             f"How many {noun}"
             if measure.name == "count"
@@ -54,9 +57,12 @@ def _of(subject: Subject, values: Values, calendar: Calendar) -> Iterator[Templa
             if noun and noun not in measure.label
             else measure.label
         )
-        yield _template(subject, f"{measure.name}", f"{asked}?", Frame(subject.name, measure.name, period=usual))
+        asked += "".join(f" with {subject.dimension(name).label} {told}" for name, (told,) in needed)
+        yield _template(subject, f"{measure.name}", f"{asked}?", Frame(subject.name, measure.name, where=needed, period=usual))
         for dimension in _dimensions(subject, measure):
-            by = Frame(subject.name, measure.name, (dimension.name,), period=usual)
+            if dimension.name in dict(needed):
+                continue
+            by = Frame(subject.name, measure.name, (dimension.name,), where=needed, period=usual)
             yield _template(subject, f"{measure.name} by {dimension.name}", f"{asked} by {dimension.label}?", by)
         if subject.dates:
             yield _dated(subject, measure, asked, calendar)
@@ -99,6 +105,14 @@ def _of_values(subject: Subject, count: Measure, dimension: Dimension, noun: str
 def _dimensions(subject: Subject, measure: Measure) -> list[Dimension]:
     known = metrics.MEASURES.get(measure.name) if subject.metrics else None
     return [one for one in subject.dimensions if one.groups and (known is None or metrics.can_split(one.name, known))]
+
+
+def _needed(subject: Subject, measure: Measure, values: Values) -> Where | None:
+    """A value of each dimension that the measure has to be asked with; None where the data has none."""
+    if measure is subject.measures[0]:
+        return ()
+    known = [(name, values.seen.get((subject.name, name), ())[:1]) for name in subject.needs]
+    return tuple(sorted(known)) if all(told for _, told in known) else None
 
 
 def _usual(subject: Subject, calendar: Calendar) -> Period | None:

@@ -214,6 +214,16 @@ class _Builder:
                 raise Unclear(f"{capital(self._subject.label)} cannot be grouped by {name}.")
         if self._subject.metrics:
             self._check_metrics(frame)
+        if frame.measure != self._subject.measures[0].name:
+            self._check_needs(frame)
+
+    def _check_needs(self, frame: Frame) -> None:
+        """A total of several fields, or of several years, says nothing."""
+        for name in self._subject.needs:
+            told = frame.values(name)
+            if name not in frame.by and (len(told) != 1 or name in frame.part):
+                label = self._subject.dimension(name).label
+                raise Unclear(f"Of which {label}? Name one, or group by it.", [f"{self._message} by {label}?"])
 
     def _check_metrics(self, frame: Frame) -> None:
         """The catalogue knows which of its measures can be split by what, and nothing about days without an end."""

@@ -21,7 +21,8 @@ where geographic_level in ('Reg', 'Prov', 'City', 'Mun', 'SubMun') order by geog
 # Kinds of jobs and the like have no version of their own: what is new there is known within the hour.
 VERSION = """
 select coalesce((select version from ask_vocabulary), 0) || '/' || coalesce((select max(id) from series), 0) || '/'
-    || coalesce((select max(finished_at)::text from record_imports), '') || '/' || date_trunc('hour', now())
+    || coalesce((select max(finished_at)::text from record_imports), '') || '/'
+    || coalesce((select max(finished_at)::text from council_imports), '') || '/' || date_trunc('hour', now())
 """
 
 
@@ -93,9 +94,10 @@ def _values(connection: Connection, subject: Subject, dimension: Dimension) -> t
     """One value after the other, each found by an index where there is one: jobs are a million rows, and a dozen kinds."""
     if subject.metrics:
         return tuple(metrics.values(dimension.name)[:MOST_VALUES])
+    table = dimension.known_in or subject.table
     statement = (
-        f"with recursive found as ((select min({dimension.column}) as value from {subject.table})"  # noqa: S608 - names of the model
-        f" union all select (select min({dimension.column}) from {subject.table} where {dimension.column} > found.value) from found"
+        f"with recursive found as ((select min({dimension.column}) as value from {table})"  # noqa: S608 - names of the model
+        f" union all select (select min({dimension.column}) from {table} where {dimension.column} > found.value) from found"
         " where found.value is not null) select value from found where value is not null limit :most"
     )
     return tuple(connection.execute(text(statement), {"most": MOST_VALUES}).scalars())

@@ -68,6 +68,7 @@ def _share_text(value: float | Decimal) -> str:
 UNITS: dict[str, Callable[[int | float | Decimal], str]] = {
     "usd": lambda value: _dollars(Decimal(str(value))),
     "php": lambda value: f"₱{Decimal(str(value)) / 100:,.2f}",
+    "gbp_thousands": lambda value: f"£{float(value):,.1f} thousand",
     "share": _share_text,
     "percent": lambda value: f"{float(value):,.1f} %",
     "ms": lambda value: f"{float(value):,.0f} ms" if float(value) < 1_000 else f"{float(value) / 1_000:,.2f} s",

@@ -13,6 +13,7 @@ from services.ask.chat import Asker, Reply
 from services.ask.normalise import clean, tokens
 from services.db import transaction
 from services.errors import BadInput, NotFound, TooMuch
+from tests.faults.report import scale
 
 pytestmark = pytest.mark.usefixtures("filled")
 VERA, ADA = Asker("vera", "viewer"), Asker("ada", "admin")
@@ -196,7 +197,7 @@ def test_a_very_long_question_is_refused() -> None:
         ask("barangay " * 11_111 + "x")
 
 
-@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=scale(50, 150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(KNOWN), min_size=1, max_size=9).map(" ".join))
 def test_any_order_of_known_words_is_answered_or_not_without_a_fault(message: str) -> None:
     told = ask(message, ADA)
@@ -204,7 +205,7 @@ def test_any_order_of_known_words_is_answered_or_not_without_a_fault(message: st
     assert (told.data is None) == (told.source != "template")
 
 
-@hypothesis_settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=scale(40, 100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=200))
 def test_any_text_is_answered_or_refused_in_words(message: str) -> None:
     if clean(message):

@@ -13,6 +13,7 @@ from services.ask.frame import Frame
 from services.ask.normalise import LONGEST
 from services.ask.outcome import NotUnderstood, Open, Outcome, Understood
 from services.ask.understand import understand
+from tests.faults.report import scale
 from tests.services.ask import world
 
 REGIONS = {
@@ -25,7 +26,7 @@ REGIONS = {
     "R12": "Region XII (SOCCSKSARGEN)", "NCR": "National Capital Region (NCR)", "CAR": "Cordillera Administrative Region (CAR)",
     "BARMM": "Bangsamoro Autonomous Region In Muslim Mindanao (BARMM)",
 }  # fmt: skip
-EVERY = 4  # a quarter of the questions of other fields: `make bench ONLY=ask` asks all 28,003
+EVERY = scale(16, 1)  # of the questions of other fields; `make bench ONLY=ask` asks all 28,003, too
 DEFAULT_DAYS = {"d7": 7, "d30": 30}
 
 

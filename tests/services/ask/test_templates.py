@@ -27,7 +27,7 @@ from tests.services.ask import world
 
 AT_LEAST = {
     "communities": 40, "needs assessments": 30, "coordination": 25, "policies": 20, "projects": 20, "staff": 10, "general": 12,
-    "health": 5, "cost": 10, "performance": 10, "sessions": 10, "jobs": 5,
+    "health": 5, "cost": 10, "performance": 10, "sessions": 10, "jobs": 5, "councils": 10,
 }  # fmt: skip
 pytestmark = pytest.mark.usefixtures("filled")
 Value = float | None
@@ -127,6 +127,9 @@ COMPUTE: dict[tuple[str, str], Callable[[pd.DataFrame], Value]] = {
     ("questions", "response"): _mean("response_ms"),
     ("schedules", "paused"): _count(lambda rows: rows["paused_at"].notna()),
     ("accounts", "disabled"): _count(lambda rows: rows["disabled_at"].notna()),
+    ("council_figures", "count"): _count(lambda rows: rows["value"].notna()),
+    ("council_figures", "amount"): _sum("value"),
+    ("council_figures", "amount_avg"): _mean("value"),
     ("keys", "revoked"): _count(lambda rows: rows["revoked_at"].notna()),
     ("jobs", "took"): lambda rows: _number((rows["finished_at"] - rows["created_at"]).dt.total_seconds().mean()),
 }
@@ -156,6 +159,8 @@ def rows_of(subject: str) -> pd.DataFrame:
     for column in rows.columns:
         if column.endswith("_on") or column.startswith(("start_", "end_")) or column in INSTANTS:
             rows[column] = pd.to_datetime(rows[column], utc=column in INSTANTS)
+    if subject == "council_figures":
+        rows["value"] = pd.to_numeric(rows["value"])
     return rows
 
 

@@ -7,21 +7,28 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
+import pandas as pd
+
 from services.ask import lexicon, sample, tables
 from services.ask.dates import Calendar
 from services.ask.lexicon import Lexicon, Values
 from services.ask.subjects import SUBJECTS
 from services.clock import utc_now
 from services.db import transaction
+from services.sitewide import maps, summaries
 from tests.services.records.conftest import as_csv, bring
 from tests.services.records.test_communities import HEADER, place
 from tests.services.records.test_load import HEADER as PROJECT_HEADER
 from tests.services.records.test_load import changed, plan
+from tests.services.sitewide import files
 from tests.traffic import arrive, many
 
 SHARED_DATA = Path(os.environ.get("SHARED_DATA") or Path(__file__).resolve().parents[3].parent / "shared" / "data")
 TODAY = date(2026, 11, 21)
 CALENDAR = Calendar(TODAY)
+COUNCIL_FIELDS = ("Education services", "Highways and transport services", "Children Social Care")
+COUNCIL_COLUMNS = {"field": "field", "financial_year": "financial_year", "council": "council"}
+COUNCIL_YEARS = ("2013-14", "2014-15", "2015-16")
 LEVELS = {"Reg": 2, "Prov": 5}
 METRICS = {
     "module": ("tutor", "chat", "factoids", "communities", "project_central"),
@@ -77,7 +84,27 @@ def values() -> Values:
             elif dimension.values is None and subject.table in rows:
                 told = (str(row[dimension.column]) for row in rows[subject.table])
                 seen[subject.name, dimension.name] = tuple(dict.fromkeys(told))
-    return Values(seen, known["Mun"])
+    return Values(seen | council_values(), known["Mun"])
+
+
+@lru_cache(maxsize=1)
+def council_rows() -> pd.DataFrame:
+    """Three fields of three years of every tenth council, out of the public file."""
+    rows = files.frame(files.REVENUE)
+    codes = sorted(rows["ecode"].unique())[::10]
+    return rows[rows["ecode"].isin(codes) & rows["field"].isin(COUNCIL_FIELDS) & rows["financial_year"].isin(COUNCIL_YEARS)]
+
+
+def council_values() -> dict[tuple[str, str], tuple[str, ...]]:
+    """What a question can name of all councils of the public file."""
+    rows, plan = files.frame(files.REVENUE), maps.load("revenue-outturn")
+    regions = tuple(sorted({name for name in plan.values["region"].values() if name}))
+    own = {"type": tuple(sorted(filter(None, rows["council_type"].unique()))), "nation": tuple(sorted(rows["nation"].unique()))}
+    own |= {"region": regions}
+    more = {name: tuple(sorted(rows[column].unique())) for name, column in COUNCIL_COLUMNS.items()}
+    return {("councils", name): told for name, told in own.items()} | {
+        ("council_figures", name): told for name, told in (own | more).items()
+    }
 
 
 @lru_cache(maxsize=1)
@@ -120,6 +147,8 @@ def fill() -> None:
         ),
         plan(year=2021),
     )
+    files.bring(council_rows().to_csv(index=False).encode())
+    summaries.build("tests")
     with transaction() as connection:
         for table, rows in sample.rows(utc_now().date()).items():
             tables.write(connection, table, rows, actor="tests")
