@@ -33,7 +33,8 @@ ACTIONS = {
     "record_actions": ACT,
     "analysis_actions": ANALYSE,
     "budget_actions": ACT,
-    "ask_actions": CONFIGURE,  # to teach it words; whoever may see may ask
+    "ask_actions": SEE,
+    "lexicon_actions": CONFIGURE,
     "view_actions": SEE,
     "admin_actions": CONFIGURE,
 }
@@ -43,7 +44,6 @@ ROUTES = {
     "GET /api/metrics/export": EXPORT,
     "GET /api/factoids": SEE,
     "POST /api/chat/": SEE,
-    "POST /api/chat": SEE,
     "GET /api/jobs/{job_id}": SEE,
     "POST /api/jobs": ACT,
     "POST /api/jobs/{job_id}/cancel": ACT,

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from console import ask_actions
+from console import lexicon_actions
 from console.ui import acts
 from console.ui.quoted import quoted
 from services.ask import learning
@@ -46,7 +46,7 @@ def _teach() -> None:
 
 
 def _done(phrase: str, means: str) -> str:
-    checked = ask_actions.teach(phrase, means)
+    checked = lexicon_actions.teach(phrase, means)
     return f"“{quoted(phrase)}” now means “{quoted(means)}”; {checked:,} questions asked again, none changed."
 
 
@@ -64,5 +64,5 @@ def _taught(synonyms: list[Synonym]) -> None:
 
 
 def _forgotten(phrase: str) -> str:
-    ask_actions.forget(phrase)
+    lexicon_actions.forget(phrase)
     return f"“{quoted(phrase)}” means nothing any more."

@@ -37,6 +37,7 @@ def test_it_knows_its_routes() -> None:
         ("GET", "/api/analyses/jobs/{job_id}"),
         ("GET", "/api/analyses/{kind}/{record_id}"),
         ("GET", "/api/docs"),
+        ("GET", "/api/factoids"),
         ("GET", "/api/jobs/{job_id}"),
         ("GET", "/api/metrics/export"),
         ("GET", "/api/metrics/query"),
@@ -47,6 +48,7 @@ def test_it_knows_its_routes() -> None:
         ("GET", "/api/records/projects/{record_id}"),
         ("GET", "/metrics"),
         ("POST", "/api/analyses/{kind}"),
+        ("POST", "/api/chat/"),
         ("POST", "/api/feedback"),
         ("POST", "/api/jobs"),
         ("POST", "/api/jobs/{job_id}/cancel"),
@@ -82,7 +84,8 @@ def test_it_refuses_everybody_without_a_good_key(server: Server, make_key: Calla
 @pytest.mark.parametrize(("server", "method", "path"), EVERYWHERE, indirect=["server"])
 def test_it_refuses_keys_without_the_scope(server: Server, make_key: Callable[..., str], method: str, path: str) -> None:
     scopes = dict.fromkeys(("/api/operations", "/api/feedback"), "telemetry")
-    scopes |= dict.fromkeys(("/api/metrics/query", "/api/metrics/export", "/metrics"), "metrics")
+    scopes |= dict.fromkeys(("/api/metrics/query", "/api/metrics/export", "/api/factoids", "/metrics"), "metrics")
+    scopes |= {"/api/chat/": "ask"}
     nouns = [noun for noun in ("analyses", "jobs", "records") if path.startswith(f"/api/{noun}")]
     needed = nouns[0] if nouns else scopes.get(path, "admin")
     others = [scope for scope in ("telemetry", "metrics", "jobs", "records", "analyses", "ask") if scope != needed]

@@ -47,9 +47,7 @@ FIGURES = Subject(
         ),
     ),
     dimensions=(
-        Dimension(
-            "field", "council field", "field", (), known_in="(select name as field from council_fields where unit = 'GBP') as f"
-        ),
+        Dimension("field", "council field", "field", (), known_in="(select name as field from council_fields where unit = 'GBP') as f"),
         Dimension("financial_year", "financial year", "financial_year", (), known_in=YEARS),
         Dimension("council", "council", "council", ("local authority",), known_in="(select name as council from councils) as names"),
         *(replace(one, known_in="councils") for one in (TYPE, NATION, REGION)),

@@ -12,7 +12,7 @@ import pytest
 from services.errors import BadInput
 from services.settings import ROOT, settings
 
-ENTRIES = ("services/ask", "console/api/chat.py", "console/ask_actions.py", "workers/ask.py")
+ENTRIES = ("services/ask", "console/api/chat.py", "console/ask_actions.py", "console/lexicon_actions.py", "workers/ask.py")
 MODELS = ("services.ai", "google.generativeai", "openai", "anthropic", "httpx2", "httpx", "requests", "urllib.request", "http.client")
 PROOF = """
 import json, sys
