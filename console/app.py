@@ -61,6 +61,8 @@ body = st.container()
 # Below what is drawn already while more is to come; only where a page is opened, or it would flicker at every change.
 opened = st.session_state.get(OPENED) != page.url_path
 st.session_state[OPENED] = page.url_path
+if opened:
+    st.session_state.pop("view", None)  # several pages have tabs of that name in their address, and each has tabs of its own
 coming = st.skeleton(height=240) if opened else st.empty()
 try:
     with body, suppress(StopException):

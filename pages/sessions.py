@@ -41,7 +41,7 @@ elif overview.open:
         with right:
             cards.chart("People", charts.bars(trend.frame, "session_users"), "Bars: distinct people who began a session")
             usage.week(chosen)
-        usage.topics(metrics.query(["sessions_started", "session_rating"], by=["topic"], compare=chosen.compare, **chosen.whole_days).frame)
+        usage.topics(metrics.query(["sessions_started", "session_rating"], by=["topic"], compare=True, **chosen.whole_days).frame)
         for dimension in ("subject", "cohort", "module"):
             st.subheader(f"By {dimension}", anchor=False)
             detail = metrics.query(DETAIL, by=[dimension], **chosen.whole_days)

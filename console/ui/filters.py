@@ -13,7 +13,7 @@ from services.settings import settings
 
 DIMENSIONS = ("environment", "source", "module", "operation", "provider", "model")
 DEFAULT = "90d"
-AGAINST = PERIOD_BEFORE, WEEK_BEFORE, NOTHING = "against the period before", "against a week before", "against nothing"
+AGAINST = PERIOD_BEFORE, WEEK_BEFORE, NOTHING = "the period before", "a week before", "nothing"
 
 
 class Asked(TypedDict):
@@ -95,7 +95,7 @@ def selection(dimensions: Sequence[str] = DIMENSIONS, *, compares: bool = True) 
     choices = {name: metrics.values(name) for name in dimensions}
     refused = kept.restore(
         {"range": RANGES.__contains__, "from": _is_day, "to": _is_day}
-        | ({"compare": AGAINST.__contains__} if compares else {})
+        | ({"versus": AGAINST.__contains__} if compares else {})
         | {name: values.__contains__ for name, values in choices.items()}
     )
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -112,7 +112,7 @@ def selection(dimensions: Sequence[str] = DIMENSIONS, *, compares: bool = True) 
     selected = between(chosen or DEFAULT, where, against)
     defaults: dict[str, object] = {"range": DEFAULT, "from": None, "to": None}
     if compares:
-        defaults["compare"] = PERIOD_BEFORE
+        defaults["versus"] = PERIOD_BEFORE
     kept.remember(defaults | {name: [] for name in dimensions}, refused)
     return selected
 
@@ -145,7 +145,7 @@ def between(chosen: str, where: dict[str, list[str]], against: str = PERIOD_BEFO
 
 def _compared(selected: Selection, against: str) -> Selection:
     if against == WEEK_BEFORE:
-        return replace(selected, before="a week before", compare="week")
+        return replace(selected, before=WEEK_BEFORE, compare="week")
     return replace(selected, before="", compare=False) if against == NOTHING else selected
 
 
@@ -162,8 +162,8 @@ def _custom(today: date) -> tuple[date, date]:
 
 def _against() -> str:
     chosen: str = st.selectbox(
-        "Compare with", AGAINST, key="compare", bind="query-params", label_visibility="collapsed",
-        width=220,
+        "Compare with", AGAINST, key="versus", bind="query-params", label_visibility="collapsed",
+        width=220, icon=":material/compare_arrows:",
     )  # fmt: skip
     return chosen
 
