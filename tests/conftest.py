@@ -16,6 +16,7 @@ from deploy.embedded import Postgres, Valkey, postgres_answers, redis_answers
 from deploy.secret import free_port
 from services.db import forget, transaction
 from services.db.migrate import upgrade
+from services.health import monitor
 from services.settings import settings
 from tests.system import Console, wait_for
 
@@ -32,6 +33,15 @@ def main_module() -> Iterator[None]:
     main = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main
+
+
+@pytest.fixture(autouse=True)
+def watchers_end() -> Iterator[None]:
+    """A page that a test runs starts the process's watchers; left alone, their threads would read another test's settings."""
+    yield
+    if monitor._monitor.cache_info().currsize:
+        monitor._monitor().stop()
+        monitor._monitor.cache_clear()
 
 
 @pytest.fixture(scope="session")

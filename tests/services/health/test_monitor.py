@@ -10,7 +10,6 @@ from sqlalchemy.exc import ProgrammingError
 
 from services import health
 from services.errors import Unavailable
-from services.health import monitor
 from services.health.monitor import Monitor, Watched, summary
 from services.health.probes import Probe
 
@@ -161,9 +160,5 @@ def test_it_watches_the_real_parts_and_answers_from_memory() -> None:
 @pytest.mark.usefixtures("stack")
 def test_it_is_one_monitor_a_process() -> None:
     health.start()
-    try:
-        assert health.status().services["database"] == "up"
-        assert health.settled()
-    finally:
-        monitor._monitor().stop()
-        monitor._monitor.cache_clear()
+    assert health.status().services["database"] == "up"
+    assert health.settled()
