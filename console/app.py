@@ -15,6 +15,7 @@ OPENED = "opened-page"
 HOME = "home"  # the default page has no path of its own
 
 st.set_page_config(page_title="Binnacle", page_icon=HERE / "ui" / "icon.svg", layout="wide")
+st.html(HERE / "ui" / "console.css")
 
 try:
     account = identity.current()

@@ -35,6 +35,17 @@ def main_module() -> Iterator[None]:
     sys.modules["__main__"] = main
 
 
+OF_THE_STACK = {"DATABASE_URL", "REDIS_URL", "PYTEST_CURRENT_TEST"}
+
+
+@pytest.fixture(autouse=True)
+def environment_stays() -> Iterator[None]:
+    """What one test told the environment, no other may hear."""
+    before = {name: value for name, value in os.environ.items() if name not in OF_THE_STACK}
+    yield
+    assert {name: value for name, value in os.environ.items() if name not in OF_THE_STACK} == before
+
+
 @pytest.fixture(autouse=True)
 def watchers_end() -> Iterator[None]:
     """A page that a test runs starts the process's watchers; left alone, their threads would read another test's settings."""

@@ -54,7 +54,7 @@ def needing(needs: list[Need]) -> None:
     """One line a need with the way to its page, or that there is none."""
     if not needs:
         st.success(
-            "Nothing needs attention: everything answers, nothing is stalled, refused, unpriced or over its budget.",
+            "Nothing needs attention: everything answers, nothing fails more than usual, is stalled, refused, unpriced or over its budget.",
             icon=":material/task_alt:",
         )
         return

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 import pandas as pd
@@ -11,14 +11,17 @@ from services import clock, metrics
 from services.ai import budgets
 from services.ai.budgets import State
 from services.db import transaction
-from services.health import monitor
+from services.health import incidents, monitor, verification
+from services.health.incidents import Incident
 from services.health.monitor import Status
+from services.health.verification import Verification
 from services.jobs import listing
 from services.settings import settings
 from services.telemetry import overview
 
 OLDEST_WAIT_S = 300
 UNPRICED_DAYS = 7
+INCIDENT_DAYS = 1  # one that was over before that is history, which Health keeps
 NAMED = 3
 DEAD = (("view", "Dead letters"),)
 
@@ -52,12 +55,15 @@ class Seen:
     unpriced: pd.DataFrame
     rejected: int
     collected: Sequence[str]
+    incidents: Sequence[Incident]
+    verified: Verification | None
 
 
 def look() -> Seen:
     """Read it all; raises Unavailable when the database is away."""
     today = clock.today(settings().zone)
     models = metrics.query(["unpriced"], by=["model"], start=today - timedelta(days=UNPRICED_DAYS - 1), end=today + timedelta(days=1)).frame
+    found, verified = incidents.latest(INCIDENT_DAYS), verification.last()
     with transaction() as connection:
         queues = listing.queues(connection)
         work = Work(
@@ -72,12 +78,18 @@ def look() -> Seen:
             models[models["unpriced"] > 0].sort_values("unpriced", ascending=False),
             overview.today(connection)["rejected"],
             list(overview.collected(connection)),
+            found,
+            verified,
         )
 
 
 def needs(seen: Seen) -> list[Need]:
     """What needs somebody, worst first; nothing where all is well."""
     found = [Need("error" if seen.status.status == "down" else "warning", reason, "health") for reason in seen.status.reasons]
+    found += [_of_incident(one, seen.status.timestamp) for one in seen.incidents]
+    if seen.verified and seen.verified.differences:
+        cells = _many(seen.verified.differences, "cell differs", "cells differ")
+        found.append(Need("error", f"{cells} from the stored operations: numbers of these days are wrong.", "health"))
     found += [need for state in seen.budgets if (need := _of_budget(state))]
     if seen.work.dead:
         found.append(Need("warning", f"{_many(seen.work.dead, 'dead job waits', 'dead jobs wait')} for a decision.", "jobs", DEAD))
@@ -90,6 +102,15 @@ def needs(seen: Seen) -> list[Need]:
     if len(seen.unpriced):
         found.append(Need("warning", _words_of_unpriced(seen.unpriced), "prices"))
     return sorted(found, key=lambda need: need.urgency)  # "error" before "warning", otherwise as they stand
+
+
+def _of_incident(one: Incident, now: datetime) -> Need:
+    """One that goes on is worse than one that is over."""
+    goes_on = one.ended_at >= now
+    start, end = (moment.astimezone(settings().zone) for moment in (one.started_at, one.ended_at))
+    when = f"since {start:%a %H:%M}" if goes_on else f"from {start:%a %H:%M} to {end:%a %H:%M}"
+    what = f"{one.seen:,} errors" if one.kind == "errors" else f"{_many(one.seen, 'operation', 'operations')}"
+    return Need("error" if goes_on else "warning", f"{one.module}: {what} {when} where {one.expected:,.0f} are usual.", "health")
 
 
 def _of_budget(state: State) -> Need | None:

@@ -32,6 +32,8 @@ PAGES = (
     Shown("records", "Records", "records"),
     Shown("record", "Record", "records", hidden=True),
     Shown("analyses", "Analyses", "records"),
+    Shown("factoids", "Summaries & factoids", "summaries"),
+    Shown("ask", "Ask", "ask_turns"),
     Shown("telemetry", "Telemetry", "telemetry_counts"),
     Shown("prices", "Prices", "price_overrides"),
     Shown("admin", "Admin", "audit", role="admin"),

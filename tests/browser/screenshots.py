@@ -42,7 +42,7 @@ def _take(browser: Browser, console: Console, folder: Path, suffix: str, width: 
         tab.set_viewport_size({"width": width, "height": height})
         expect(tab.get_by_role("heading", name=page.title, exact=True, level=1)).to_be_visible()
         tab.wait_for_timeout(2_000)  # charts and tables draw themselves, and nothing tells when
-        tab.screenshot(path=folder / f"{page.title.lower()}{suffix}.png")
+        tab.screenshot(path=folder / f"{page.path or 'home'}{suffix}.png")
     context.close()
 
 

@@ -1,12 +1,11 @@
 """No page waits for a model: with every provider hanging, none is even asked."""
 
-import os
 from collections.abc import Iterator
-from unittest.mock import patch
 
 import pytest
 
 from services.accounts import accounts, sign_ins
+from services.ai.providers import gemini as gemini_provider
 from services.db import transaction
 from services.settings import ROOT, settings
 from tests.models import Act, ModelServer
@@ -17,15 +16,17 @@ PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 
 
 @pytest.fixture
-def hanging(database: None) -> Iterator[ModelServer]:
+def hanging(database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
     """Gemini and an Ollama host that take calls and never answer them."""
     with ModelServer() as server:
         server.always = Act(delay_s=600)
-        told = {"GEMINI_API_KEY": "a-key-of-tests", "GEMINI_ENDPOINT": server.url, "OLLAMA_HOSTS": server.url}
-        with patch.dict(os.environ, told):
-            settings.cache_clear()
-            yield server
+        for name, told in (("GEMINI_API_KEY", "a-key-of-tests"), ("GEMINI_ENDPOINT", server.url), ("OLLAMA_HOSTS", server.url)):
+            monkeypatch.setenv(name, told)
+        settings.cache_clear()
+        gemini_provider._library.cache_clear()
+        yield server
     settings.cache_clear()
+    gemini_provider._library.cache_clear()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,9 +1,7 @@
 """Servers, a prompt, rules with short times, and a request to vary."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 
@@ -36,9 +34,11 @@ def fault(request: pytest.FixtureRequest, record_property: Callable[[str, object
 
 
 @pytest.fixture
-def gemini(database: None) -> Iterator[ModelServer]:
+def gemini(database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
     """Gemini, with a key."""
-    with ModelServer() as server, patch.dict(os.environ, {"GEMINI_API_KEY": "a-key-of-tests", "GEMINI_ENDPOINT": server.url}):
+    with ModelServer() as server:
+        monkeypatch.setenv("GEMINI_API_KEY", "a-key-of-tests")
+        monkeypatch.setenv("GEMINI_ENDPOINT", server.url)
         settings.cache_clear()
         gemini_provider._library.cache_clear()
         yield server
@@ -47,9 +47,10 @@ def gemini(database: None) -> Iterator[ModelServer]:
 
 
 @pytest.fixture
-def ollamas(database: None) -> Iterator[list[ModelServer]]:
+def ollamas(database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[ModelServer]]:
     """Two hosts with the same model."""
-    with ModelServer() as first, ModelServer() as second, patch.dict(os.environ, {"OLLAMA_HOSTS": f"{first.url},{second.url}/"}):
+    with ModelServer() as first, ModelServer() as second:
+        monkeypatch.setenv("OLLAMA_HOSTS", f"{first.url},{second.url}/")
         settings.cache_clear()
         yield [first, second]
     settings.cache_clear()

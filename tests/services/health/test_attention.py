@@ -1,7 +1,7 @@
 """What needs somebody: each thing that can be wrong is named once, the worst first, and nothing else is."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -9,10 +9,13 @@ import pytest
 from services.ai.budgets import NANO, State
 from services.health import attention
 from services.health.attention import Seen, Work
+from services.health.incidents import Incident
 from services.health.monitor import Status
+from services.health.verification import Verification
 
 NOW = datetime(2026, 11, 21, 3, tzinfo=UTC)
-WELL = Seen(Status("healthy", NOW, {}, (), ()), (), Work(12, 40.0, 0), pd.DataFrame({"model": [], "unpriced": []}), 0, [])
+WELL = Seen(Status("healthy", NOW, {}, (), ()), (), Work(12, 40.0, 0), pd.DataFrame({"model": [], "unpriced": []}), 0, [], [], None)
+BURST = Incident("errors", "tutor", NOW - timedelta(hours=2), NOW - timedelta(hours=1), 40, 1.0, 60, {})
 BUDGET = State(1, "all", "", "day", NANO, True, (50, 80, 100), NOW, NOW, 0, 0, 0, ())
 
 
@@ -32,10 +35,13 @@ def test_it_names_what_is_degraded_stalled_refused_unpriced_and_dead() -> None:
         pd.DataFrame({"model": ["a", "b", "c", "d"], "unpriced": [900, 90, 9, 1]}),
         1,
         ["shop"],
+        [BURST],
+        Verification(NOW, NOW.date(), NOW.date(), 900, 0, 0),
     )
     found = attention.needs(seen)
     assert [(need.page, need.words) for need in found] == [
         ("health", "rollups: Telemetry has been waiting for 90 s."),
+        ("health", "tutor: 40 errors from Sat 01:00 to Sat 02:00 where 1 are usual."),
         ("cost", "85% of the budget for this day over all is used."),
         ("jobs", "3 dead jobs wait for a decision."),
         ("jobs", "1,200 jobs wait, the oldest for 25 minutes."),
@@ -44,6 +50,17 @@ def test_it_names_what_is_degraded_stalled_refused_unpriced_and_dead() -> None:
         ("prices", "1,000 operations of the last 7 days have no known cost: a, b, c and others."),
     ]
     assert {need.urgency for need in found} == {"warning"}
+
+
+def test_what_goes_on_or_is_wrong_comes_before_what_is_over() -> None:
+    silence = replace(BURST, kind="silence", seen=1, expected=90.0, ended_at=NOW + timedelta(minutes=20))
+    wrong = Verification(NOW, NOW.date(), NOW.date(), 900, 2, 0)
+    found = attention.needs(replace(WELL, incidents=[BURST, silence], verified=wrong))
+    assert [(need.urgency, need.words) for need in found] == [
+        ("error", "tutor: 1 operation since Sat 01:00 where 90 are usual."),
+        ("error", "2 cells differ from the stored operations: numbers of these days are wrong."),
+        ("warning", "tutor: 40 errors from Sat 01:00 to Sat 02:00 where 1 are usual."),
+    ]
 
 
 def test_what_stops_calls_comes_first() -> None:

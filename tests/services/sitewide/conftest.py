@@ -1,8 +1,6 @@
 """The real files, imported and summarised once for all tests that only read them, or that put back what they change."""
 
-import os
 from collections.abc import Callable, Iterator
-from unittest.mock import patch
 
 import pytest
 
@@ -46,9 +44,11 @@ class Answering(ModelServer):
 
 
 @pytest.fixture
-def gemini(stack: None) -> Iterator[Answering]:
+def gemini(stack: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
     """Gemini, with a key; the server keeps its own bill."""
-    with Answering() as server, patch.dict(os.environ, {"GEMINI_API_KEY": "a-key-of-tests", "GEMINI_ENDPOINT": server.url}):
+    with Answering() as server:
+        monkeypatch.setenv("GEMINI_API_KEY", "a-key-of-tests")
+        monkeypatch.setenv("GEMINI_ENDPOINT", server.url)
         settings.cache_clear()
         gemini_provider._library.cache_clear()
         yield server
