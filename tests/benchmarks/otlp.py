@@ -20,7 +20,7 @@ Ack = tuple[float, int]  # epoch seconds, spans
 def measure(size: int) -> Iterator[Figure]:
     """otlp_spans_per_s, freshness_p99_s."""
     spans = min(size, MOST_SPANS) // (SENDERS * 200) * SENDERS * 200
-    with Console.running(UNMEASURED="1") as console:
+    with Console.running() as console:
         key = console.command("keys", "create", "--name", "bench", "--scope", "telemetry").stdout.strip()
         _send(console, key, 4_000, 90, 0)  # what starts late (the first move, the first partitions) has started
         before = _visible(console)

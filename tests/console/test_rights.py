@@ -40,6 +40,7 @@ def session_of(role: str) -> str:
         return sign_ins.begin(connection, accounts.create(connection, f"a-{role}", role))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("role", ROLES)
 def test_pages(role: str) -> None:
     session = session_of(role)

@@ -26,7 +26,7 @@ def folder() -> Iterator[Path]:
 
 def refusal(folder: Path, **environment: str) -> str:
     """What the launcher says when it refuses; it must end by itself with code 2 and leave nothing running."""
-    console = Console.start(folder, **environment)
+    console = Console.start(folder, measured=True, **environment)
     assert console.ended(60) == 2, console.text
     assert console.left_over() == []
     sentence = console.text.strip().splitlines()[-1]

@@ -41,7 +41,7 @@ def new_key(console: Console, name: str) -> str:
 
 
 def test_it_comes_up_stops_within_ten_seconds_and_finds_its_data_again() -> None:
-    with Console.running(None, UNMEASURED="yes") as first:  # coverage in every process would weigh with them
+    with Console.running() as first:
         assert set(first.programs()) == {
             "supervisord", "postgres", "valkey", "web", "telemetry", "dispatcher", "worker-rollups", "worker-default",
         }  # fmt: skip
@@ -56,7 +56,7 @@ def test_it_comes_up_stops_within_ten_seconds_and_finds_its_data_again() -> None
         assert first.stop() < 10
         assert first.process.returncode == 0
         assert first.left_over() == []
-        with Console.running(first.folder) as second:
+        with Console.running(first.folder, measured=True) as second:
             send_one(second, key, 2)
             wait_for(lambda: operations(second, key) == 2, "the second operation")
 
@@ -71,14 +71,14 @@ def test_it_has_a_sign_in_link_that_works_once(console: Console) -> None:
 
 
 def test_it_refuses_a_second_console_on_the_same_data(console: Console) -> None:
-    second = Console.start(console.folder)
+    second = Console.start(console.folder, measured=True)
     assert second.ended(30) == 2
     assert "is running on" in second.text
     assert set(console.programs()) >= {"web", "postgres"}
 
 
 def test_it_stops_at_ctrl_c_while_it_is_still_starting() -> None:
-    console = Console.start()
+    console = Console.start(measured=True)
     wait_for(lambda: "Starting web" in console.text, "the start of the console")
     console.process.send_signal(signal.SIGINT)
     began = time.monotonic()
@@ -118,7 +118,7 @@ def test_it_prepares_twice_without_harm(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("database")
 def test_it_runs_on_a_database_and_redis_of_its_user_with_as_many_workers_as_told() -> None:
     urls = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
-    with Console.running(None, WORKERS_DEFAULT="2", WORKERS_ROLLUPS="0", **urls) as console:
+    with Console.running(None, measured=True, WORKERS_DEFAULT="2", WORKERS_ROLLUPS="0", **urls) as console:
         assert set(console.programs()) == {"supervisord", "web", "telemetry", "dispatcher", "worker-default"}
         assert "Sample traffic" not in console.text
         before = workers()

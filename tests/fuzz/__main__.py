@@ -82,7 +82,7 @@ def main() -> int:
     seeds = [*captured, batch(1, 1).SerializeToString()[:4_000], as_otlp_json(request_of(call(1), call(2)))]
     pack: dict[str, Callable[[bytes], bytes]] = {"identity": bytes, "gzip": gzip.compress, "deflate": zlib.compress}
     answers: Counter[int] = Counter()
-    with Console.running(UNMEASURED="1") as console:
+    with Console.running() as console:
         key = console.command("keys", "create", "--name", "fuzz", "--scope", "telemetry").stdout.strip()
         first = console.programs()["telemetry"]
         until, sent, weights = time.monotonic() + seconds, 0, [0.0]

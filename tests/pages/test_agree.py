@@ -23,6 +23,7 @@ from tests.pages.shown import Figure, agrees
 from tests.pages.test_pages import opened
 from tests.traffic import arrive, many
 
+pytestmark = pytest.mark.unmeasured
 Where = dict[str, list[str]]
 PAGES = ("health", "cost", "performance", "sessions")
 DAYS = {"7d": 7, "30d": 30}
@@ -374,7 +375,8 @@ def test_a_learner_is_what_the_sessions_say(viewer: str) -> None:
     with transaction() as connection:
         n, rating = connection.execute(
             text(
-                "select count(*), avg(coalesce(rating, feedback_rating / nullif(feedback_rated, 0))) from sessions where user_key = 'user-3'"
+                "select count(*), avg(coalesce(rating, feedback_rating / nullif(feedback_rated, 0))) from sessions"
+                " where user_key = 'user-3'"
             )
         ).one()
     assert agrees(found["Sessions"], n)

@@ -98,6 +98,7 @@ def _cell(value: str, unit: str) -> object:
     return None if value == "" else plain(pd.Timestamp(value)) if unit == "time" else float(value)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("interval", [None, "day"])
 def test_it_says_the_same_in_files_and_over_http_for_every_measure_and_dimension(api: TestClient, interval: str | None) -> None:
     start, end = (utc_now() - timedelta(days=9)).date(), (utc_now() + timedelta(days=1)).date()
@@ -137,6 +138,7 @@ def same(ours: list[list[object]], expected: list[list[object]], rel: float) -> 
     )
 
 
+@pytest.mark.unmeasured
 def test_it_shows_the_same_in_the_table_of_the_page(analyst: str) -> None:
     app = opened("explore", analyst, by="Weekday")
     for name, measure in MEASURES.items():

@@ -29,6 +29,7 @@ def hanging(database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelSe
     gemini_provider._library.cache_clear()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("page", PAGES)
 def test_no_page_asks_a_model(hanging: ModelServer, page: str) -> None:
     communities("Adams")

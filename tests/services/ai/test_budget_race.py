@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
+import pytest
 from sqlalchemy import Connection, text
 
 from services.ai import budgets, ledger, lost, periods
@@ -80,6 +81,7 @@ def callers(process: int) -> list[Seen]:
     return seen
 
 
+@pytest.mark.unmeasured
 def test_no_cap_is_passed_at_admission_and_the_ledger_is_the_budget(database: None, fault: Fault) -> None:
     fault.done = f"{CALLERS} callers × {ROUNDS} rounds on seven budgets: failures, deaths, time-outs and settlements above the reservation"
     with transaction() as connection:

@@ -58,6 +58,7 @@ def most_calls_a_question() -> int:
         return int(found.scalar_one())
 
 
+@pytest.mark.unmeasured
 def test_chaos_holds_nobody_and_loses_no_unit(gemini: ModelServer, rules: Rules, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     fault.done = f"{QUESTIONS} questions by {WORKERS} workers to a provider of which half the calls go wrong in {len(FAULTS)} ways"
     rules(timeout_s=TIMEOUT_S, first_token_s=0.5, idle_s=0.4)

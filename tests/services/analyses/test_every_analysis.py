@@ -72,6 +72,7 @@ def test_a_broken_record_gives_facts_that_say_so(kind: str) -> None:
         assert "](http" not in words
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", ANALYSES)
 def test_every_rendering_of_real_records_tells_its_facts_only(kind: str) -> None:
     analysis = ANALYSES[kind]

@@ -20,7 +20,7 @@ from services.jobs.dispatch import Handover
 from tests.crash import Crash, Meanwhile, at
 from tests.faults.report import FULL, Fault
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.unmeasured]
 QUEUE = "default"
 
 

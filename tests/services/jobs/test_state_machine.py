@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.faults.report import FULL, Fault, scale
 from tests.services.jobs.machine import Jobs
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.unmeasured]
 STEPS = 20
 
 

@@ -53,6 +53,7 @@ def calls(draw: st.DrawFn) -> dict[str, object]:
     }
 
 
+@pytest.mark.unmeasured
 @given(st.lists(calls(), min_size=1, max_size=20))
 def test_it_costs_what_the_price_library_says(some: list[dict[str, object]]) -> None:
     costs, priced = price(frame(*some))

@@ -17,7 +17,7 @@ from services.records import get, peers
 from services.records.search import count, search
 from tests.services.records.conftest import bring, found
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.unmeasured]
 Shared = Callable[[str], Path]
 YEARS = (2014, 2015, 2016, 2017, 2019, 2020, 2021)
 FORMS = {2019: "%d.%m.%y", 2021: "%Y-%m-%d"}

@@ -88,6 +88,7 @@ def alone(timing: Timing, chance: Random) -> Iterator[datetime]:
     yield from (slot for slot in between(timing, until, END) if slot <= END - HOUR)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.usefixtures("database")
 def test_five_dispatchers_that_crash_decide_each_slot_once(record_property: Callable[[str, object], None]) -> None:
     chance = Random(SEED)

@@ -19,7 +19,7 @@ from services.sitewide.names import year_of
 from services.sitewide.reading import Summary
 from tests.services.sitewide.files import BORROWING, REGISTER, REVENUE, bring, frame, revenue_text, small
 
-pytestmark = pytest.mark.usefixtures("real")
+pytestmark = [pytest.mark.usefixtures("real"), pytest.mark.unmeasured]
 FIGURE = re.compile(r"(?P<minus>-?)(?P<sign>£?)(?P<number>\d[\d,]*(?:\.\d+)?)(?P<scale> billion| million)?(?P<unit>%| times)?")
 
 

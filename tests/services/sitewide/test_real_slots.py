@@ -25,7 +25,7 @@ from tests.models import Act, Json
 from tests.services.sitewide.conftest import Answering
 from tests.services.sitewide.files import bring, small
 
-pytestmark = pytest.mark.usefixtures("real")
+pytestmark = [pytest.mark.usefixtures("real"), pytest.mark.unmeasured]
 ROW = "{code},{name},{type},England,,2015-16,Education services,{value}"
 OLD = (2010, "revenue-outturn")
 LIE = "It is said that 123,456,789 is a number."

@@ -314,6 +314,7 @@ CALLS = st.tuples(
 )
 
 
+@pytest.mark.unmeasured
 @hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     keys=st.lists(KEYS, min_size=4, max_size=4, unique=True),

@@ -19,7 +19,7 @@ from tests.crash import Crash, crash_at
 from tests.faults.report import scale
 from tests.traffic import arrive, move_all, send
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.unmeasured]
 START = (utc_now() - timedelta(hours=3)).replace(minute=10, second=0, microsecond=0)
 LIBRARIES = ("langchain", "traceloop", "openinference")
 Record = dict[str, object]
