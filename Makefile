@@ -17,7 +17,7 @@ run: .venv/run.stamp ## Start the whole console on this machine; Ctrl-C stops it
 test: .venv/test.stamp check ## Lint, types, layering and all tests, with branch coverage
 	@$(PYTHON) -m tests.chromium
 	$(PYTHON) -m coverage erase
-	$(PYTHON) -m coverage run -m pytest --numprocesses 3 --dist loadfile
+	$(PYTHON) -m coverage run -m pytest --numprocesses 2 --dist loadfile
 	$(PYTHON) -m coverage combine --quiet
 	$(PYTHON) -m coverage report
 

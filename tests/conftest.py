@@ -6,11 +6,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import redis
 from sqlalchemy import text
+from streamlit.components.v2 import manifest_scanner
 
 from deploy.embedded import Postgres, Valkey, postgres_answers, redis_answers
 from deploy.secret import free_port
@@ -46,6 +49,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         return (yield)
     finally:
         sys.settrace(tracing)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def components_once() -> Iterator[None]:
+    """Streamlit's AppTest reads the metadata of every installed package at every run, which takes longer than most pages."""
+    with patch.object(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests)):
+        yield
 
 
 OF_THE_STACK = {"DATABASE_URL", "REDIS_URL", "PYTEST_CURRENT_TEST"}

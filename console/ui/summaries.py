@@ -1,5 +1,6 @@
 """One summary with the councils behind it, what changed, and how complete each field is."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -26,15 +27,17 @@ def draw() -> None:
     if not known:
         _nothing()
         return
+    names = _names({slug: name for slug, (name, _) in known.items()})
+    _obey_slug(names)
     left, right = st.columns([3, 1])
-    slug = left.selectbox("Field", list(known), format_func=lambda slug: known[slug][0], key=factoids.FIELD, bind="query-params")
+    slug = left.selectbox("Field", list(names), format_func=names.__getitem__, key=factoids.FIELD, bind="query-params")
     years = known[slug][1]
     if st.session_state.get(factoids.YEAR, years[0]) not in years:
         st.session_state[factoids.YEAR] = years[0]  # the field that was shown before had more years
     year = right.selectbox("Financial year", years, format_func=year_label, key=factoids.YEAR, bind="query-params")
     with transaction() as connection:
         summary, councils = reading.get(connection, slug, year), reading.councils(connection, slug, year)
-        names, log = reading.published_names(connection, slug), changes.listing(connection, 20, slug)
+        published, log = reading.published_names(connection, slug), changes.listing(connection, 20, slug)
     _numbers(summary)
     left, right = st.columns(2)
     with left:
@@ -46,10 +49,27 @@ def draw() -> None:
     _councils(f"All {len(councils):,} councils", councils, summary)
     with st.expander("What it was called, and what changed"):
         st.dataframe(
-            pd.DataFrame([{"Financial year": year_label(told), "Published as": name} for told, name in names]), hide_index=True,
+            pd.DataFrame([{"Financial year": year_label(told), "Published as": name} for told, name in published]), hide_index=True,
             alt="The field's name in each year",
         )  # fmt: skip
         _log(log)
+
+
+def _names(known: Mapping[str, str]) -> dict[str, str]:
+    """What each slug is called in the list and in the address; where two fields share a name, with its slug."""
+    often = Counter(known.values())
+    return {slug: name if often[name] == 1 else f"{name} ({slug})" for slug, name in known.items()}
+
+
+def _obey_slug(names: Mapping[str, str]) -> None:
+    """The address has the field as it is shown; links from elsewhere have its slug. What is neither is said, not replaced in silence."""
+    asked = st.query_params.get(factoids.FIELD)
+    if asked is None:
+        return
+    if asked in names:
+        st.session_state[factoids.FIELD], st.query_params[factoids.FIELD] = asked, names[asked]
+    elif asked not in names.values():
+        st.warning(f"There is no field {formats.plain(formats.short(asked))}; another one is shown.", icon=":material/link_off:")
 
 
 def changed() -> None:

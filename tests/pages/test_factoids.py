@@ -75,6 +75,16 @@ def test_it_shows_factoids_with_their_sources(published: None) -> None:
     assert {button.label.rpartition(", ")[2] for button in sources} <= {"2014-15", "2015-16"}
 
 
+@pytest.mark.parametrize("asked", ["schools", "Schools"])
+def test_a_link_opens_its_field(published: None, asked: str) -> None:
+    app = opened("factoids", session("viewer"), view="Summaries", field=asked)
+    assert next(box for box in app.selectbox if box.key == "field").value == "schools"
+
+
+def test_a_link_to_a_field_that_is_not_there_says_so(published: None) -> None:
+    assert "There is no field Zoos; another one is shown" in words(opened("factoids", session("viewer"), view="Summaries", field="Zoos"))
+
+
 def test_a_source_opens_its_summary_and_the_councils_behind_it(published: None) -> None:
     app = opened("factoids", session("viewer"))
     app = shown(app, "Slots")

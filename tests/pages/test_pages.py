@@ -45,7 +45,6 @@ def opened(page: str, session: str | None, **address: str) -> AppTest:
     """A page as a browser session opens it."""
     app = AppTest.from_file(str(ROOT / "console" / "app.py"), default_timeout=60)
     app.user = {"session": session} if session else {}
-    app.run()
     for name, value in address.items():
         app.query_params[name] = value
     return app.switch_page(str(Path("..") / "pages" / f"{page}.py")).run()
