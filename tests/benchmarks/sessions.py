@@ -22,7 +22,7 @@ FINISHED = (ForwardMsg.ScriptFinishedStatus.FINISHED_SUCCESSFULLY, ForwardMsg.Sc
 
 def measure(console: Console) -> Iterator[Figure]:
     """sessions_50_p95_ms: from the browser's message to the end of the run, spread over the pages; beside it one person alone."""
-    with httpx.Client() as browser:
+    with httpx.Client(follow_redirects=True) as browser:
         browser.get(console.link()).raise_for_status()
         cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
     alone = asyncio.run(_crowd(console, cookie, len(PAGES), 1.0))
