@@ -4,6 +4,7 @@ import streamlit as st
 
 from console.auth import identity
 from console.ui import acts, cards, explore_charts, explored, filters, saved_views
+from console.ui.once import once
 from services import metrics
 
 acts.said()
@@ -12,7 +13,7 @@ range_ = filters.selection(metrics.splits(chosen.measure), compares=False)
 answer = chosen.ask(range_)
 cards.trust(range_.days, answer)
 
-figure = explore_charts.figure(answer.frame, chosen.measure, chosen.by, chosen.chart)
+figure = once(explore_charts.figure, answer.frame, chosen.measure, chosen.by, chosen.chart)
 if answer.frame.empty:
     st.info("Nothing happened in this range. Choose a longer one or fewer filters.", icon=":material/inbox:")
 elif figure is not None:

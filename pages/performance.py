@@ -3,6 +3,7 @@
 import streamlit as st
 
 from console.ui import cards, changed, charts, filters, latency
+from console.ui.once import once
 from services import metrics
 from services.metrics.distribution import distribution
 
@@ -26,16 +27,18 @@ if not total.frame["operations"].sum():
 cards.tiles(total, trend, TILES, chosen.before)
 
 by_type = metrics.query(["errors"], by=["error_type"], **chosen.asked)
-heat = latency.heat(distribution(interval=chosen.interval, **chosen.asked))
+heat = once(latency.heat, distribution(interval=chosen.interval, **chosen.asked))
 left, right = st.columns(2)
 with left:
-    cards.chart("Latency", latency.bands(trend.frame), "Lines: p50, p90, p95 and p99 latency over time")
-    cards.chart("Throughput", charts.bars(course.frame, "throughput", chosen.before), "Bars: operations a minute over time")
-    cards.chart("Error rate", charts.lines(course.frame, ["error_rate"], before=chosen.before), "Line: errors over operations over time")
+    cards.chart("Latency", once(latency.bands, trend.frame), "Lines: p50, p90, p95 and p99 latency over time")
+    cards.chart("Throughput", once(charts.bars, course.frame, "throughput", chosen.before), "Bars: operations a minute over time")
+    cards.chart(
+        "Error rate", once(charts.lines, course.frame, ["error_rate"], before=chosen.before), "Line: errors over operations over time"
+    )
 with right:
     cards.chart("Where the latency lies", heat, "Heat map: share of operations in each band of latency over time")
-    cards.chart("Tokens a second", charts.lines(course.frame, ["output_speed"], before=chosen.before), "Line: output tokens a second")
-    cards.chart("Errors by type", charts.ranked(by_type.frame, "errors", "error_type"), "Bars: errors by their type")
+    cards.chart("Tokens a second", once(charts.lines, course.frame, ["output_speed"], before=chosen.before), "Line: output tokens a second")
+    cards.chart("Errors by type", once(charts.ranked, by_type.frame, "errors", "error_type"), "Bars: errors by their type")
 
 st.subheader("What changed?", anchor=False)
 changed.latency(chosen)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from console.ui import cards, charts, filters, session_list, usage
+from console.ui.once import once
 from services import metrics
 
 TILES = ["sessions_started", "session_users", "session_duration", "session_messages", "session_rating"]
@@ -36,10 +37,10 @@ elif overview.open:
         usage.odd(total.frame)
         left, right = st.columns(2)
         with left:
-            cards.chart("Sessions", charts.bars(trend.frame, "sessions_started"), "Bars: sessions that began over time")
-            cards.chart("Satisfaction", charts.lines(trend.frame, ["session_rating"]), "Line: mean rating over time, 1 to 5")
+            cards.chart("Sessions", once(charts.bars, trend.frame, "sessions_started"), "Bars: sessions that began over time")
+            cards.chart("Satisfaction", once(charts.lines, trend.frame, ["session_rating"]), "Line: mean rating over time, 1 to 5")
         with right:
-            cards.chart("People", charts.bars(trend.frame, "session_users"), "Bars: distinct people who began a session")
+            cards.chart("People", once(charts.bars, trend.frame, "session_users"), "Bars: distinct people who began a session")
             usage.week(chosen)
         usage.topics(metrics.query(["sessions_started", "session_rating"], by=["topic"], compare=True, **chosen.whole_days).frame)
         for dimension in ("subject", "cohort", "module"):

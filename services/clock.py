@@ -13,6 +13,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def minute_after(moment: datetime) -> datetime:
+    """The next full minute: an end of "until now" that all who ask within a minute share, and that leaves nothing out."""
+    return moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
+
+
 def day_start(day: date, zone: ZoneInfo) -> datetime:
     """The instant a local day begins, in UTC; where midnight is skipped, the first instant after it."""
     local = datetime.combine(day, time.min, tzinfo=zone)

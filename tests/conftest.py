@@ -20,6 +20,7 @@ from deploy.secret import free_port
 from services.db import forget, transaction
 from services.db.migrate import upgrade
 from services.health import monitor
+from services.metrics import kept
 from services.settings import settings
 from tests.system import Console, wait_for
 
@@ -67,6 +68,12 @@ def environment_stays() -> Iterator[None]:
     before = {name: value for name, value in os.environ.items() if name not in OF_THE_STACK}
     yield
     assert {name: value for name, value in os.environ.items() if name not in OF_THE_STACK} == before
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    """Tests empty the database beneath answers that the process has kept."""
+    kept.KEPT.forget()
 
 
 @pytest.fixture(autouse=True)

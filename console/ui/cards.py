@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
 from console.ui import charts, filters, formats
+from console.ui.once import once
 from services import metrics
 from services.metrics import MEASURES, Answer
 
@@ -56,7 +57,7 @@ def chart(title: str, figure: go.Figure, alt: str, by: str | None = None) -> Non
             return
         alt = f"{alt}. A click on a mark keeps only its {formats.label(by).lower()}; the filters do the same."
         st.plotly_chart(
-            charts.clickable(figure), config=QUIET, alt=alt, key=title, selection_mode="points", on_select=_keep_mark(title, by)
+            once(charts.clickable, figure), config=QUIET, alt=alt, key=title, selection_mode="points", on_select=_keep_mark(title, by)
         )
 
 

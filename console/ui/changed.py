@@ -12,8 +12,9 @@ import streamlit as st
 from console.ui import cards, formats, waterfall
 from console.ui.charts import HEIGHT
 from console.ui.filters import Selection
+from console.ui.once import once
 from services import changed, clock, metrics
-from services.changed import Between, Step
+from services.changed import Between, CostChange, LatencyChange, Step
 from services.metrics import DIMENSIONS
 from services.metrics.totals import Range
 from services.settings import settings
@@ -49,9 +50,7 @@ def cost(chosen: Selection) -> None:
     left, right = st.columns(2)
     with left:
         steps = [step for step in change.steps if step.amount]
-        cards.chart(
-            "Cost in steps", waterfall.waterfall(before, after, steps, NANO, _usd, "$"), _alt("Cost", before, after, steps, NANO, _usd)
-        )
+        cards.chart("Cost in steps", once(_cost_steps, change), _alt("Cost", before, after, steps, NANO, _usd))
         with st.expander("What the steps mean"):
             st.markdown(MEANS)
     with right:
@@ -60,7 +59,7 @@ def cost(chosen: Selection) -> None:
             key="changed_by", required=True, label_visibility="collapsed",
         ) or changed.ANSWERED_BY[0]  # fmt: skip
         moved = changed.movers(asked.between, by, "cost")
-        cards.chart("Who made it", _movers(moved, by), f"Bars: change in cost of each {by}, the largest first", by=by)
+        cards.chart("Who made it", once(_movers, moved, by), f"Bars: change in cost of each {by}, the largest first", by=by)
 
 
 def latency(chosen: Selection) -> None:
@@ -74,12 +73,25 @@ def latency(chosen: Selection) -> None:
     st.markdown(_sentence("Mean latency", before, after, change.steps, NS_PER_S, formats.duration, asked.words))
     left, right = st.columns(2)
     with left:
-        figure = waterfall.waterfall(before, after, change.steps, NS_PER_S, formats.duration, " s")
-        cards.chart("Mean latency in steps", figure, _alt("Mean latency", before, after, change.steps, NS_PER_S, formats.duration))
+        cards.chart(
+            "Mean latency in steps",
+            once(_latency_steps, change),
+            _alt("Mean latency", before, after, change.steps, NS_PER_S, formats.duration),
+        )
     with right, st.container(border=True):
         st.markdown("**The same in percentiles**")
         st.dataframe(_percentiles(asked.between), hide_index=True, alt="Percentiles of latency before and after")
         st.caption("Mixes: other modules and models were called. The rest: the same model in the same module became slower or faster.")
+
+
+def _cost_steps(change: CostChange) -> go.Figure:
+    before, after = (nano / NANO for nano in (change.before_nano, change.after_nano))
+    return waterfall.waterfall(before, after, [step for step in change.steps if step.amount], NANO, _usd, "$")
+
+
+def _latency_steps(change: LatencyChange) -> go.Figure:
+    before, after = ((told or 0) / NS_PER_S for told in (change.before_ns, change.after_ns))
+    return waterfall.waterfall(before, after, change.steps, NS_PER_S, formats.duration, " s")
 
 
 def _asked(chosen: Selection) -> Asked:

@@ -45,8 +45,8 @@ def bars(frame: pd.DataFrame, measure: str, before: str = "") -> go.Figure:
 
 
 def clickable(figure: go.Figure) -> go.Figure:
-    """The figure with marks that can be clicked one by one."""
-    return figure.update_layout(hovermode="closest", clickmode="event+select", dragmode=False)
+    """The same figure with marks that can be clicked one by one."""
+    return go.Figure(figure).update_layout(hovermode="closest", clickmode="event+select", dragmode=False)
 
 
 def lines(frame: pd.DataFrame, measures: Sequence[str], *, names: Mapping[str, str] | None = None, before: str = "") -> go.Figure:

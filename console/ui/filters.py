@@ -92,7 +92,7 @@ def selection(dimensions: Sequence[str] = DIMENSIONS, *, compares: bool = True) 
 
     `compares` is False on a page that has a way of its own to compare.
     """
-    choices = {name: metrics.values(name) for name in dimensions}
+    choices = metrics.choices(dimensions)
     refused = kept.restore(
         {"range": RANGES.__contains__, "from": _is_day, "to": _is_day}
         | ({"versus": AGAINST.__contains__} if compares else {})
@@ -136,7 +136,7 @@ def between(chosen: str, where: dict[str, list[str]], against: str = PERIOD_BEFO
     today = clock.today(settings().zone)
     days_of = RANGES[chosen]
     if chosen == "24h":
-        now = clock.utc_now()
+        now = clock.minute_after(clock.utc_now())
         return _compared(Selection(now - timedelta(hours=24), now, "hour", "24 h before", where), against)
     start, end = days_of(today) if days_of else _custom(today)
     interval = "day" if (end - start).days <= 200 else "week" if (end - start).days <= 1_400 else "month"

@@ -29,7 +29,7 @@ def numbers(budgets: Iterable[State], work: Work) -> None:
     zone = settings().zone
     today = clock.today(zone)
     tomorrow = today + timedelta(days=1)
-    total = metrics.query(list(TODAY), start=clock.day_start(today, zone), end=clock.utc_now(), compare="day")
+    total = metrics.query(list(TODAY), start=clock.day_start(today, zone), end=clock.minute_after(clock.utc_now()), compare="day")
     trend = metrics.query(list(TODAY), start=today - timedelta(days=DAYS - 1), end=tomorrow, interval="day")
     month = metrics.query(["cost"], start=today.replace(day=1), end=tomorrow)
     course = metrics.query(["cost"], start=today.replace(day=1), end=tomorrow, interval="day")

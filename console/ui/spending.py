@@ -9,6 +9,7 @@ import streamlit as st
 
 from console.ui import budgets, cards, charts, formats
 from console.ui.filters import DIMENSIONS, Selection
+from console.ui.once import once
 from services import metrics
 from services.costs import outlook, savings
 from services.costs.outlook import Outlook
@@ -53,16 +54,15 @@ def breakdown(chosen: Selection, budgeted: list[Outlook]) -> None:
     parts = metrics.query(["cost"], by=[by], **chosen.asked).frame
     left, right = st.columns(2)
     with left:
-        figure = charts.stacked(over_time, "cost", by)
-        note = _budget_line(figure, over_time, chosen, budgeted)
-        cards.chart(f"Cost by {by}", figure, f"Stacked bars: cost over time by {by}", by=by)
+        level, note = _budget_line(over_time, chosen, budgeted)
+        cards.chart(f"Cost by {by}", once(_over_time, over_time, by, level), f"Stacked bars: cost over time by {by}", by=by)
         if note:
             st.caption(note)
     with right:
         if shape == "treemap":
-            cards.chart(f"Parts by {by}", treemap(parts, by), f"Treemap: cost of each {by}")
+            cards.chart(f"Parts by {by}", once(treemap, parts, by), f"Treemap: cost of each {by}")
         else:
-            cards.chart(f"Parts by {by}", charts.ranked(parts, "cost", by), f"Bars: cost of each {by}, the largest first", by=by)
+            cards.chart(f"Parts by {by}", once(charts.ranked, parts, "cost", by), f"Bars: cost of each {by}, the largest first", by=by)
 
 
 def treemap(frame: pd.DataFrame, by: str) -> go.Figure:
@@ -113,21 +113,29 @@ def _month_end(now: outlook.Month) -> None:
     )  # fmt: skip
 
 
-def _budget_line(figure: go.Figure, frame: pd.DataFrame, chosen: Selection, budgeted: list[Outlook]) -> str:
-    """Draw a day's budget over everything where it is to be seen; what to say about it."""
+def _over_time(frame: pd.DataFrame, by: str, level: float | None) -> go.Figure:
+    """A bar a bucket in a colour a value, and a day's budget as a line."""
+    figure = charts.stacked(frame, "cost", by)
+    if level is not None:
+        at = sorted(set(frame["bucket"]))
+        figure.add_scatter(
+            x=at, y=[level] * len(at), mode="lines", name="a day's budget", line={"dash": "dash", "color": charts.COLOURS[5]},
+            hovertemplate="$%{y:,.2f}<extra>a day's budget</extra>",
+        )  # fmt: skip
+        figure.update_layout(showlegend=True)
+    return figure
+
+
+def _budget_line(frame: pd.DataFrame, chosen: Selection, budgeted: list[Outlook]) -> tuple[float | None, str]:
+    """A day's budget over everything where it is to be seen, and what to say about it."""
     cap = next((one.cap for one in budgeted if (one.budget.scope, one.budget.period) == ("all", "day")), None)
     if cap is None or chosen.interval != "day" or chosen.where:
-        return ""
+        return None, ""
     said = f"A day's budget is {formats.money(cap)}; it holds back our own calls only.".replace("$", r"\$")
     sums = frame.assign(cost=pd.to_numeric(frame["cost"]).astype("float64")).groupby("bucket")["cost"].sum()
     if float(cap) > LINE_WITHIN * sums.max():
-        return f"{said} It lies above this chart."
-    figure.add_scatter(
-        x=sums.index, y=[float(cap)] * len(sums), mode="lines", name="a day's budget", line={"dash": "dash", "color": charts.COLOURS[5]},
-        hovertemplate="$%{y:,.2f}<extra>a day's budget</extra>",
-    )  # fmt: skip
-    figure.update_layout(showlegend=True)
-    return said
+        return None, f"{said} It lies above this chart."
+    return float(cap), said
 
 
 def _money(dollars: Decimal | float | None) -> Literal["unknown"] | str:

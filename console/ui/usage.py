@@ -8,6 +8,7 @@ import streamlit as st
 
 from console.ui import cards, charts, formats, instants, rhythm, session_list
 from console.ui.filters import Selection
+from console.ui.once import once
 from services import clock, metrics
 from services.db import transaction
 from services.errors import NotFound
@@ -52,8 +53,8 @@ def week(chosen: Selection) -> None:
     """Hour by weekday, and the peak."""
     answer = metrics.query(["sessions_started"], by=["weekday", "hour"], **chosen.whole_days)
     until = min(chosen.days[1], clock.today(settings().zone) + timedelta(days=1))  # days to come dilute no average
-    grid = rhythm.per_hour(answer.frame, (chosen.days[0], max(until, chosen.days[0] + timedelta(days=1))))
-    cards.chart("When people come", rhythm.week(grid), "Heat map: sessions that began by hour of the day and weekday")
+    grid = once(rhythm.per_hour, answer.frame, (chosen.days[0], max(until, chosen.days[0] + timedelta(days=1))))
+    cards.chart("When people come", once(rhythm.week, grid), "Heat map: sessions that began by hour of the day and weekday")
     st.caption(rhythm.peak(grid, answer.zone))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 import pandas as pd
-from sqlalchemy import text
+from sqlalchemy import Connection
 
 from services import metrics
 from services.changed import cost as costs
@@ -12,7 +12,7 @@ from services.changed import latency as latencies
 from services.changed.cost import CostChange, Spent, Weights
 from services.changed.latency import LatencyChange, Timed
 from services.clock import utc_now
-from services.db import transaction
+from services.metrics.kept import KEPT, frozen
 from services.metrics.table import Table
 from services.metrics.totals import Range, totals
 from services.pricing import current
@@ -33,28 +33,37 @@ class Between:
 
 def cost(asked: Between) -> CostChange:
     """The difference in cost. Raises BadInput for a range that cannot be asked."""
-    with transaction() as connection:
-        connection.execute(text("set transaction isolation level repeatable read, read only"))
+
+    def make(connection: Connection) -> CostChange:
         before, after = (_spent(totals(connection, of, ("provider", "model"), SPENT, asked.where)) for of in (asked.before, asked.after))
         prices = current.prices(connection, {*before, *after}, utc_now())
-    return costs.split(before, after, {model: _weights(known) for model, known in prices.items()})
+        return costs.split(before, after, {model: _weights(known) for model, known in prices.items()})
+
+    return KEPT.get(("cost change", asked.before, asked.after, frozen(asked.where)), make)[1]
 
 
 def latency(asked: Between) -> LatencyChange:
     """The difference in mean latency. Raises BadInput for a range that cannot be asked."""
     by, needs = ("module", "provider", "model"), ("latency_n", "latency_us")
-    with transaction() as connection:
-        connection.execute(text("set transaction isolation level repeatable read, read only"))
+
+    def make(connection: Connection) -> LatencyChange:
         before, after = (_timed(totals(connection, of, by, needs, asked.where)) for of in (asked.before, asked.after))
-    return latencies.split(before, after)
+        return latencies.split(before, after)
+
+    return KEPT.get(("latency change", asked.before, asked.after, frozen(asked.where)), make)[1]
 
 
 def movers(asked: Between, by: str, measure: str) -> pd.DataFrame:
     """Who moved a measure that adds up: columns `by`, `measure`, before, change and operations, the largest change first."""
-    sides = [
-        metrics.query([measure, "operations"], start=start, end=end, by=[by], where=asked.where).frame.set_index(by)
+    now, then = (
+        metrics.query([measure, "operations"], start=start, end=end, by=[by], where=asked.where).frame
         for start, end in (asked.after, asked.before)
-    ]
+    )
+    return KEPT.get(("movers", measure, by, asked.after, asked.before, frozen(asked.where)), lambda _: _beside(now, then, by, measure))[1]
+
+
+def _beside(now: pd.DataFrame, then: pd.DataFrame, by: str, measure: str) -> pd.DataFrame:
+    sides = [side.set_index(by) for side in (now, then)]
     both = sides[0].join(sides[1].rename(columns={measure: "before", "operations": "operations_before"}), how="outer")
     known = both[[measure, "before"]].apply(pd.to_numeric).astype("float64")
     # Who was not there cost nothing; what nobody could price stays unknown.

@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import text
+from sqlalchemy import Connection
 
 from services.clock import utc_now
-from services.db import transaction
 from services.metrics.catalogue import NANO
+from services.metrics.kept import KEPT, frozen
+from services.metrics.table import Table
 from services.metrics.totals import Range, totals
 from services.pricing import current
 from services.pricing.cost import PICO_PER_NANO
 from services.pricing.current import base_pico
+from services.pricing.unit_prices import UnitPrices
 
 BY = ("module", "provider", "model")
 NEEDS = ("n", "priced", "cached", "cost_nano", "cache_read_tokens", "cache_write_tokens")
@@ -31,10 +33,15 @@ class Saved:
 
 def saved(start_end: Range, where: Mapping[str, Sequence[str]]) -> Saved:
     """In [start, end) as metrics.query takes it. Raises BadInput for an impossible range."""
-    with transaction() as connection:
-        connection.execute(text("set transaction isolation level repeatable read, read only"))
+
+    def make(connection: Connection) -> Saved:
         sums = totals(connection, start_end, BY, NEEDS, where)
-        prices = current.prices(connection, {(str(key[1]), str(key[2])) for key in sums.keys}, utc_now())
+        return _of(sums, current.prices(connection, {(str(key[1]), str(key[2])) for key in sums.keys}, utc_now()))
+
+    return KEPT.get(("saved", start_end, frozen(where)), make)[1]
+
+
+def _of(sums: Table, prices: Mapping[tuple[str, str], UnitPrices]) -> Saved:
     answers = pico = 0
     for key, *row in zip(sums.keys, *(sums[name] for name in NEEDS[1:]), strict=True):
         priced, cached, nano, read, write = (value or 0 for value in row)

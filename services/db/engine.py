@@ -47,9 +47,22 @@ def transaction() -> Iterator[Connection]:
 
     Raises Unavailable when Postgres cannot be reached or goes away, so callers need no driver knowledge.
     """
+    with _worded(), engine().begin() as connection:
+        yield connection
+
+
+@contextmanager
+def statement() -> Iterator[Connection]:
+    """A connection for a single statement, without the round trips of a transaction; raises as `transaction` does."""
+    with _worded(), engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
+
+
+@contextmanager
+def _worded() -> Iterator[None]:
+    """The driver's errors as ours."""
     try:
-        with engine().begin() as connection:
-            yield connection
+        yield
     except (OperationalError, InternalError, PoolTimeout) as error:
         raise Unavailable(_trouble(error), retry_after_s=5) from error
     except DBAPIError as error:

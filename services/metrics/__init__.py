@@ -2,9 +2,9 @@
 
 from services.metrics.answer import Answer, query
 from services.metrics.catalogue import DIMENSIONS, HOURS, MEASURES, WEEKDAYS, Dimension, Measure, can_split, conflict, splits
-from services.metrics.freshness import Trust, trust, values, version
+from services.metrics.freshness import Trust, choices, trust, values, version
 
 __all__ = [
-    "DIMENSIONS", "HOURS", "MEASURES", "WEEKDAYS", "Answer", "Dimension", "Measure", "Trust", "can_split", "conflict", "query", "splits",
-    "trust", "values", "version",
+    "DIMENSIONS", "HOURS", "MEASURES", "WEEKDAYS", "Answer", "Dimension", "Measure", "Trust", "can_split", "choices", "conflict", "query",
+    "splits", "trust", "values", "version",
 ]  # fmt: skip

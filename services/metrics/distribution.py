@@ -6,14 +6,15 @@ from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import text
+from sqlalchemy import Connection
 
 from services import histogram
 from services.clock import utc_now
-from services.db import transaction
+from services.metrics import kept
 from services.metrics.freshness import zone_of
-from services.metrics.ranges import resolve
+from services.metrics.ranges import Period, resolve
 from services.metrics.sums import Split, histograms
+from services.metrics.table import Table
 
 # Upper ends in ms, the same for every range so that pictures can be compared; the last band has no end.
 BANDS_MS = (100, 200, 300, 500, 700, 1_000, 1_500, 2_000, 3_000, 5_000, 7_000, 10_000, 15_000, 20_000, 30_000, 60_000, 120_000)
@@ -35,11 +36,16 @@ def distribution(
     *, start: date | datetime, end: date | datetime, interval: str, where: Mapping[str, Sequence[str]] | None = None
 ) -> Distribution:
     """Latency of [start, end) as metrics.query takes it. Raises BadInput saying what cannot be asked."""
-    with transaction() as connection:
-        connection.execute(text("set transaction isolation level repeatable read, read only"))
+    filters = {name: list(values) for name, values in (where or {}).items() if values}
+
+    def make(connection: Connection) -> Distribution:
         period, _ = resolve(start, end, interval, zone_of(connection), utc_now())
-        kept = {name: list(values) for name, values in (where or {}).items() if values}
-        sums, found = histograms(connection, Split(period, (), kept), "latency_hist")
+        return _bands(period, *histograms(connection, Split(period, (), filters), "latency_hist"))
+
+    return kept.KEPT.get(("distribution", start, end, interval, kept.frozen(filters)), make)[1]
+
+
+def _bands(period: Period, sums: Table, found: np.ndarray) -> Distribution:
     counts = np.zeros((len(BANDS_MS) + 1, len(period.index())))
     places = np.array([key[0] for key in sums.keys], dtype=np.intp)
     bands = np.searchsorted(BANDS_MS, histogram.ESTIMATES_MS)

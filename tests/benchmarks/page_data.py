@@ -23,6 +23,7 @@ from services.health import attention, incidents, verification
 from services.metrics import distribution as spread
 from services.metrics.catalogue import MEASURES
 from services.metrics.freshness import zone_of
+from services.metrics.kept import KEPT
 from services.metrics.ranges import resolve
 from services.settings import ROOT, settings
 from services.telemetry import inbox
@@ -51,7 +52,8 @@ class Read:
     named: Question
 
     def again(self) -> None:
-        """Once more."""
+        """Once more, as if nobody had asked before."""
+        KEPT.forget()
         self.ask(*self.arguments, **self.named)
 
 
@@ -180,6 +182,7 @@ def _side_by_side(questions: Sequence[Question]) -> tuple[float, float]:
     for question in questions:
         if not all(name in RAW for name in question["measures"]):
             continue
+        KEPT.forget()
         began = time.perf_counter()
         answer = metrics.query(**(question | {"compare": False}))
         ours += (time.perf_counter() - began) * 1_000

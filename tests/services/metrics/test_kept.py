@@ -1,0 +1,94 @@
+"""Answers are kept while nothing changes, and not a moment longer."""
+
+from datetime import datetime, timedelta
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from services import clock, metrics
+from services.accounts import accounts, sign_ins
+from services.db import transaction
+from services.metrics import Answer, kept
+from services.metrics.distribution import distribution
+from services.metrics.kept import KEPT, MOST
+from tests.pages.test_pages import PAGES, opened, traffic  # noqa: F401 - a fixture
+from tests.traffic import arrive, many, operation, send
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture(autouse=True)
+def moment(monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """A clock that stands still."""
+    now = clock.utc_now().replace(second=3)
+    monkeypatch.setattr(kept, "utc_now", lambda: now)
+    return now
+
+
+def ask(**more: object) -> Answer:
+    today = clock.utc_now().date()
+    return metrics.query(["operations", "cost"], start=today - timedelta(days=3), end=today + timedelta(days=1), **more)  # type: ignore[arg-type]
+
+
+def test_all_who_ask_the_same_share_one_answer() -> None:
+    arrive(many(50, clock.utc_now() - timedelta(days=2), timedelta(days=1)))
+    assert ask().frame is ask().frame
+    assert ask(by=["model"]).frame is not ask(by=["module"]).frame
+    assert ask(where={"model": ["gpt-5-mini"]}).frame is ask(where={"model": ["gpt-5-mini"]}).frame
+    assert ask(where={"model": ["gpt-5-mini"]}).frame is not ask(where={"module": ["chat"]}).frame
+    assert ask(compare=True).frame is not ask(compare="week").frame
+
+
+def test_what_is_counted_is_in_the_next_answer() -> None:
+    now = clock.utc_now()
+    for n in range(1, 4):
+        arrive([operation(f"o{n}", now - timedelta(hours=1), latency_ms=500)])
+        assert ask().frame["operations"].iloc[0] == n
+        found = distribution(start=now - timedelta(days=1), end=now, interval="hour")
+        assert found.counts.sum() == n
+        assert metrics.values("module") == ["chat"]
+    arrive([operation("other", now, module="tutor")] + [operation(f"t{n}", now, module="tutor") for n in range(5)])
+    assert metrics.values("module") == ["tutor", "chat"]
+
+
+def test_what_waits_is_told_though_the_numbers_are_kept() -> None:
+    arrive([operation("here", clock.utc_now() - timedelta(hours=1))])
+    before = ask()
+    send([operation("waits", clock.utc_now())])
+    after = ask()
+    assert after.frame is before.frame
+    assert (before.complete, after.complete) == (True, False)
+    assert after.as_of >= before.as_of
+
+
+def test_a_measure_that_moves_on_by_itself_does(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+    arrive([operation("here", clock.utc_now())])
+    first = ask()
+    monkeypatch.setattr(kept, "utc_now", lambda: moment + timedelta(seconds=kept.AGE_S))
+    assert ask().frame is not first.frame
+    assert_frame_equal(ask().frame, first.frame)
+
+
+def test_the_oldest_are_let_go() -> None:
+    arrive([operation("here", clock.utc_now())])
+    first = ask()
+    for n in range(MOST):
+        KEPT.get(("other", n), lambda connection: connection)
+    assert ask().frame is not first.frame
+
+
+def test_no_page_changes_what_it_shares(traffic: int) -> None:  # noqa: F811
+    with transaction() as connection:
+        session = sign_ins.begin(connection, accounts.create(connection, "vera", "viewer"))
+    for page in (*PAGES, "home", "explore"):
+        assert not opened(page, session, range="7d").exception
+    shown = {key[2][1:]: made[0] for key, made in KEPT._answers.items() if key[2][0] == "query"}  # type: ignore[index]
+    assert len(shown) > 30
+    KEPT.forget()
+    for (measures, start, end, by, where, interval, compare), frame in shown.items():
+        again = metrics.query(
+            measures, start=start, end=end, by=by, where={name: list(values) for name, values in where}, interval=interval, compare=compare
+        ).frame
+        rates = [name for name in again if name.startswith("throughput")]  # of a range that goes on
+        assert_frame_equal(pd.DataFrame(frame).drop(columns=rates), again.drop(columns=rates))
