@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
 from console.auth import identity, rights
+from services import metrics
 from services.errors import BinnacleError, Unauthenticated
 
 HERE = Path(__file__).resolve().parent
@@ -65,7 +66,7 @@ if opened:
     st.session_state.pop("view", None)  # several pages have tabs of that name in their address, and each has tabs of its own
 coming = st.skeleton(height=240) if opened else st.empty()
 try:
-    with body, suppress(StopException):
+    with body, metrics.one_look(), suppress(StopException):
         account.require(rights.page(page.url_path or HOME))
         page.run()
 except BinnacleError as problem:

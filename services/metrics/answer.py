@@ -70,7 +70,7 @@ def query(
             frame = _beside(frame, before, list(by), chosen, (period, earlier))
         return frame, priced_share, period.zone.key, tuple(dict.fromkeys(notes + more))
 
-    now, (frame, priced_share, zone, notes) = kept.KEPT.get(asked, make)
+    now, (frame, priced_share, zone, notes) = kept.KEPT.get(asked, make, moves=any("minutes" in measure.needs for measure in chosen))
     return Answer(frame, now.as_of, now.complete, priced_share, zone, notes)
 
 

@@ -1,15 +1,18 @@
 """Answers given before: until the rollups change, the same question has the same answer, and all who look at it share one.
 
-What is kept is shared: frames and arrays that come from here are read and never written to. Nothing is kept for longer than AGE_S,
-because some measures, a throughput for one, move on while nothing happens.
+What is kept is shared: frames and arrays that come from here are read and never written to. Nothing is kept for longer than a minute:
+ranges end at a full one, and some measures, a throughput for one, move on while nothing happens.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection, text
 
@@ -17,7 +20,8 @@ from services.clock import utc_now
 from services.db import statement, transaction
 from services.settings import settings
 
-AGE_S = 10
+AGE_S = 60
+MOVING_S = 10  # of what moves on by itself
 MOST = 512
 STATE = """
 select least(i.first, now()) as as_of, i.first is null as complete, s.version, s.moved_at, s.zone
@@ -35,29 +39,43 @@ class State:
     numbers: Hashable
 
 
+class _Turn:
+    """Whose turn it is to make one answer; it goes when nobody waits any more."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+
+
 class Kept:
     """The latest answers of this process, by what was asked and of which numbers."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._answers: OrderedDict[Hashable, object] = OrderedDict()
+        self._making: WeakValueDictionary[Hashable, _Turn] = WeakValueDictionary()
 
-    def get(self, asked: Hashable, make: Callable[[Connection], Made]) -> tuple[State, Made]:
-        """The answer kept, or what `make` reads in one snapshot; with its state. Two who ask at once may both make it."""
-        with statement() as connection:
-            now = _state(connection)
-        key = _key(now, asked)
+    def get(self, asked: Hashable, make: Callable[[Connection], Made], *, moves: bool = False) -> tuple[State, Made]:
+        """The answer kept, or what `make` reads in one snapshot; with its state. Of many who ask at once, one makes it.
+
+        `moves` says that it would be another soon though nothing happened.
+        """
+        now = _now()
+        key = _key(now, asked, moves)
         with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
-                return now, self._answers[key]  # type: ignore[return-value]  # what is kept under this key, `make` made
-        with transaction() as connection:
-            connection.execute(text("set transaction isolation level repeatable read, read only"))
-            now, made = _state(connection), make(connection)
-        with self._lock:
-            self._answers[_key(now, asked)] = made
-            while len(self._answers) > MOST:
-                self._answers.popitem(last=False)
+            turn = self._making.setdefault(key, _Turn())
+        with turn.lock:
+            with self._lock:
+                if key in self._answers:
+                    self._answers.move_to_end(key)
+                    return now, self._answers[key]  # type: ignore[return-value]  # what is kept under this key, `make` made
+            with transaction() as connection:
+                connection.execute(text("set transaction isolation level repeatable read, read only"))
+                now, made = _state(connection), make(connection)
+            _note(now)
+            with self._lock:
+                self._answers[_key(now, asked, moves)] = made
+                while len(self._answers) > MOST:
+                    self._answers.popitem(last=False)
         return now, made
 
     def forget(self) -> None:
@@ -67,6 +85,34 @@ class Kept:
 
 
 KEPT = Kept()
+_LOOK: ContextVar[list[State] | None] = ContextVar("look", default=None)
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Within it all questions are answered of the numbers as the first of them found them, or newer ones that had to be read."""
+    token = _LOOK.set([])
+    try:
+        yield
+    finally:
+        _LOOK.reset(token)
+
+
+def _now() -> State:
+    """The state as this look knows it, else as it is."""
+    seen = _LOOK.get()
+    if seen:
+        return seen[-1]
+    with statement() as connection:
+        now = _state(connection)
+    _note(now)
+    return now
+
+
+def _note(now: State) -> None:
+    seen = _LOOK.get()
+    if seen is not None:
+        seen.append(now)
 
 
 def frozen(where: Mapping[str, Sequence[str]]) -> Hashable:
@@ -74,8 +120,8 @@ def frozen(where: Mapping[str, Sequence[str]]) -> Hashable:
     return tuple(sorted((name, tuple(values)) for name, values in where.items()))
 
 
-def _key(now: State, asked: Hashable) -> Hashable:
-    return now.numbers, int(utc_now().timestamp()) // AGE_S, asked
+def _key(now: State, asked: Hashable, moves: bool) -> Hashable:
+    return now.numbers, int(utc_now().timestamp()) // (MOVING_S if moves else AGE_S), asked
 
 
 def _state(connection: Connection) -> State:

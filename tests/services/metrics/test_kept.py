@@ -1,5 +1,7 @@
 """Answers are kept while nothing changes, and not a moment longer."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -9,6 +11,7 @@ from pandas.testing import assert_frame_equal
 from services import clock, metrics
 from services.accounts import accounts, sign_ins
 from services.db import transaction
+from services.errors import BadInput
 from services.metrics import Answer, kept
 from services.metrics.distribution import distribution
 from services.metrics.kept import KEPT, MOST
@@ -29,6 +32,11 @@ def moment(monkeypatch: pytest.MonkeyPatch) -> datetime:
 def ask(**more: object) -> Answer:
     today = clock.utc_now().date()
     return metrics.query(["operations", "cost"], start=today - timedelta(days=3), end=today + timedelta(days=1), **more)  # type: ignore[arg-type]
+
+
+def flow() -> Answer:
+    today = clock.utc_now().date()
+    return metrics.query(["throughput"], start=today, end=today + timedelta(days=1))
 
 
 def test_all_who_ask_the_same_share_one_answer() -> None:
@@ -52,6 +60,18 @@ def test_what_is_counted_is_in_the_next_answer() -> None:
     assert metrics.values("module") == ["tutor", "chat"]
 
 
+def test_within_one_look_the_numbers_stay_as_they_were() -> None:
+    arrive([operation("first", clock.utc_now() - timedelta(hours=1))])
+    with metrics.one_look():
+        before = ask()
+        arrive([operation("second", clock.utc_now() - timedelta(hours=1))])
+        assert ask().frame is before.frame
+        assert (ask().as_of, ask().complete) == (before.as_of, before.complete)
+        assert ask(by=["model"]).frame["operations"].sum() == 2  # it was not there to be kept, and is told as of later
+        assert ask().frame["operations"].iloc[0] == 2
+    assert ask().frame["operations"].iloc[0] == 2
+
+
 def test_what_waits_is_told_though_the_numbers_are_kept() -> None:
     arrive([operation("here", clock.utc_now() - timedelta(hours=1))])
     before = ask()
@@ -64,10 +84,37 @@ def test_what_waits_is_told_though_the_numbers_are_kept() -> None:
 
 def test_a_measure_that_moves_on_by_itself_does(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
     arrive([operation("here", clock.utc_now())])
-    first = ask()
+    first, rate = ask(), flow()
+    monkeypatch.setattr(kept, "utc_now", lambda: moment + timedelta(seconds=kept.MOVING_S))
+    assert flow().frame is not rate.frame
+    assert ask().frame is first.frame
     monkeypatch.setattr(kept, "utc_now", lambda: moment + timedelta(seconds=kept.AGE_S))
     assert ask().frame is not first.frame
     assert_frame_equal(ask().frame, first.frame)
+
+
+def test_of_many_who_ask_at_once_one_makes_the_answer() -> None:
+    made: list[int] = []
+
+    def make(_: object) -> list[int]:
+        made.append(1)
+        time.sleep(0.2)
+        return made
+
+    with ThreadPoolExecutor(8) as people:
+        answers = list(people.map(lambda _: KEPT.get("asked", make)[1], range(8)))
+    assert made == [1]
+    assert all(answer is made for answer in answers)
+
+
+def test_an_answer_that_failed_is_not_kept() -> None:
+    def fail(_: object) -> None:
+        raise BadInput("no")
+
+    for _ in range(2):
+        with pytest.raises(BadInput):
+            KEPT.get("asked", fail)
+    assert KEPT.get("asked", lambda _: 7)[1] == 7
 
 
 def test_the_oldest_are_let_go() -> None:
