@@ -10,6 +10,7 @@ from services.clock import utc_now
 from services.settings import ROOT
 from tests.browser.pages import LINKED, click, settled
 from tests.chromium import ARGUMENTS, ensure
+from tests.services.sitewide.files import REGISTER, REVENUE
 from tests.system import Console, wait_for
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -24,11 +25,22 @@ def main(folder: Path) -> None:
             lambda: console.psql("select count(*) from jobs where kind = 'sample.generate' and state = 'done'") == "1", "the sample", 300
         )
         wait_for(lambda: console.psql("select count(*) from telemetry_inbox") == "0", "the sample in the rollups", 300)
+        _bring_councils(console)
         browser = playwright.chromium.launch(executable_path=ensure(), args=list(ARGUMENTS))
         for suffix, (width, height, scheme) in LOOKS.items():
             _take(browser, console, folder, suffix, width, height, scheme)
         _tour(browser, console, folder)
         browser.close()
+
+
+def _bring_councils(console: Console) -> None:
+    """The public council figures, summarised, and a slot of factoids."""
+    for file, plan in ((REVENUE, "revenue-outturn"), (REGISTER, "uk-la-codes")):
+        console.command("sitewide", "import", str(file), "--map", plan)
+    console.command("sitewide", "summaries")
+    wait_for(lambda: console.psql("select count(*) from summary_pending") == "0", "the summaries", 300)
+    console.command("sitewide", "factoids")
+    wait_for(lambda: console.psql("select count(*) from factoid_editions") != "0", "the factoids", 120)
 
 
 def _take(browser: Browser, console: Console, folder: Path, suffix: str, width: int, height: int, scheme: str) -> None:
@@ -39,6 +51,11 @@ def _take(browser: Browser, console: Console, folder: Path, suffix: str, width: 
         tab.set_viewport_size({"width": 1280, "height": height})
         click(tab, page)
         settled(tab)
+        if page.title == "Ask":
+            tab.get_by_test_id("stChatInputTextArea").fill("Cost by model this month")
+            tab.keyboard.press("Enter")
+            expect(tab.get_by_text("Read as:").first).to_be_visible()
+            settled(tab)
         tab.set_viewport_size({"width": width, "height": height})
         expect(tab.get_by_role("heading", name=page.title, exact=True, level=1)).to_be_visible()
         tab.wait_for_timeout(2_000)  # charts and tables draw themselves, and nothing tells when
