@@ -8,7 +8,8 @@ from collections.abc import Callable, Hashable, Mapping
 from threading import Lock
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-MOST = 512
+MOST = 256
+LARGEST = 20_000  # cells of a frame: a figure of more is drawn for whoever asks, and not kept
 Source = TypeVar("Source")
 Made = TypeVar("Made")
 Rest = ParamSpec("Rest")
@@ -19,6 +20,8 @@ _MADE: OrderedDict[Hashable, tuple[object, Any]] = OrderedDict()
 
 def once(make: Callable[Concatenate[Source, Rest], Made], source: Source, *rest: Rest.args, **named: Rest.kwargs) -> Made:
     """`make(source, …)`, or what it made before of the same object, not an equal one, and of equal other arguments."""
+    if int(getattr(source, "size", 0)) > LARGEST:
+        return make(source, *rest, **named)
     key = (make.__module__, make.__qualname__, id(source), _frozen(rest), _frozen(named))
     with _LOCK:
         if key in _MADE:

@@ -31,6 +31,11 @@ class Distribution:
     ends_ms: tuple[float, ...]
     counts: np.ndarray
 
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return int(self.counts.size)
+
 
 def distribution(
     *, start: date | datetime, end: date | datetime, interval: str, where: Mapping[str, Sequence[str]] | None = None

@@ -23,6 +23,7 @@ from services.settings import settings
 AGE_S = 60
 MOVING_S = 10  # of what moves on by itself
 MOST = 512
+MOST_CELLS = 2_000_000  # of all frames that are kept: what is asked for once, in full, must not fill the memory
 STATE = """
 select least(i.first, now()) as as_of, i.first is null as complete, s.version, s.moved_at, s.zone
 from (select min(received_at) as first from telemetry_inbox) i left join rollup_state s on true
@@ -52,6 +53,7 @@ class Kept:
     def __init__(self) -> None:
         self._lock = Lock()
         self._answers: OrderedDict[Hashable, object] = OrderedDict()
+        self._cells = 0
         self._making: WeakValueDictionary[Hashable, _Turn] = WeakValueDictionary()
 
     def get(self, asked: Hashable, make: Callable[[Connection], Made], *, moves: bool = False) -> tuple[State, Made]:
@@ -72,16 +74,22 @@ class Kept:
                 connection.execute(text("set transaction isolation level repeatable read, read only"))
                 now, made = _state(connection), make(connection)
             _note(now)
-            with self._lock:
-                self._answers[_key(now, asked, moves)] = made
-                while len(self._answers) > MOST:
-                    self._answers.popitem(last=False)
+            self._keep(_key(now, asked, moves), made)
         return now, made
+
+    def _keep(self, key: Hashable, made: object) -> None:
+        """Let the oldest go until there is room. Two looks may have made the same one."""
+        with self._lock:
+            self._cells += _cells(made) - _cells(self._answers.pop(key, None))
+            self._answers[key] = made
+            while len(self._answers) > MOST or self._cells > MOST_CELLS:
+                self._cells -= _cells(self._answers.popitem(last=False)[1])
 
     def forget(self) -> None:
         """Everything."""
         with self._lock:
             self._answers.clear()
+            self._cells = 0
 
 
 KEPT = Kept()
@@ -113,6 +121,11 @@ def _note(now: State) -> None:
     seen = _LOOK.get()
     if seen is not None:
         seen.append(now)
+
+
+def _cells(made: object) -> int:
+    """Of frames and arrays; everything else is small."""
+    return sum(map(_cells, made)) if isinstance(made, tuple) else int(getattr(made, "size", 0))
 
 
 def frozen(where: Mapping[str, Sequence[str]]) -> Hashable:

@@ -9,11 +9,14 @@ from tests.system import Console
 
 @dataclass(frozen=True)
 class Shown:
-    """`reads` is a table without which it cannot be drawn; `trusts` says whether it has a trust line; hidden ones have no link on top."""
+    """`reads` is a table without which it cannot be drawn, None where it is drawn from memory; `trusts` says whether it has a trust
+
+    line; hidden ones have no link on top.
+    """
 
     path: str
     title: str
-    reads: str
+    reads: str | None
     trusts: bool = False
     hidden: bool = False
     role: str = "viewer"
@@ -29,11 +32,11 @@ PAGES = (
     Shown("explore", "Explore", "rollup_day", trusts=True),
     Shown("jobs", "Jobs", "jobs"),
     Shown("job", "Job", "jobs", hidden=True),
-    Shown("records", "Records", "records"),
-    Shown("record", "Record", "records", hidden=True),
-    Shown("analyses", "Analyses", "records"),
-    Shown("factoids", "Summaries & factoids", "summaries"),
-    Shown("ask", "Ask", "ask_turns"),
+    Shown("records", "Records", "communities"),
+    Shown("record", "Record", "communities", hidden=True),
+    Shown("analyses", "Analyses", "communities"),
+    Shown("factoids", "Summaries & factoids", None),
+    Shown("ask", "Ask", "ask_conversations"),
     Shown("telemetry", "Telemetry", "telemetry_counts"),
     Shown("prices", "Prices", "price_overrides"),
     Shown("admin", "Admin", "audit", role="admin"),

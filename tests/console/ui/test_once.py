@@ -2,10 +2,11 @@
 
 import gc
 
+import numpy as np
 import pytest
 
 from console.ui import once as shared
-from console.ui.once import MOST, once
+from console.ui.once import LARGEST, MOST, once
 
 CALLS: list[list[int]] = []
 
@@ -37,6 +38,12 @@ def test_an_equal_object_is_another() -> None:
     for n in range(200):  # memory that is used again gives no object the figure of one before it
         assert once(total, [n, n]) == [2 * n]
         gc.collect(0)
+
+
+def test_what_is_drawn_of_very_much_is_not_kept() -> None:
+    large = np.zeros(LARGEST + 1)
+    assert once(np.sum, large) == 0
+    assert not shared._MADE
 
 
 def test_only_the_latest_are_kept() -> None:

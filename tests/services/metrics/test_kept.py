@@ -14,7 +14,7 @@ from services.db import transaction
 from services.errors import BadInput
 from services.metrics import Answer, kept
 from services.metrics.distribution import distribution
-from services.metrics.kept import KEPT, MOST
+from services.metrics.kept import KEPT, MOST, MOST_CELLS
 from tests.pages.test_pages import PAGES, opened, traffic  # noqa: F401 - a fixture
 from tests.traffic import arrive, many, operation, send
 
@@ -123,6 +123,14 @@ def test_the_oldest_are_let_go() -> None:
     for n in range(MOST):
         KEPT.get(("other", n), lambda connection: connection)
     assert ask().frame is not first.frame
+
+
+def test_large_answers_leave_room() -> None:
+    frames = [KEPT.get(n, lambda _: (pd.DataFrame({"x": range(MOST_CELLS // 4)}),))[1][0] for n in range(6)]
+    assert KEPT.get(5, lambda _: (pd.DataFrame(),))[1][0] is frames[5]
+    assert KEPT.get(0, lambda _: (pd.DataFrame(),))[1][0] is not frames[0]
+    KEPT.get("too large", lambda _: (pd.DataFrame({"x": range(MOST_CELLS + 1)}),))
+    assert KEPT._cells == sum(made[0].size for made in KEPT._answers.values()) <= MOST_CELLS  # type: ignore[index]
 
 
 def test_no_page_changes_what_it_shares(traffic: int) -> None:  # noqa: F811
