@@ -71,7 +71,7 @@ def services(server: Server) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("part", ["ui", "api"])
-def test_it_starts_without_database_and_cache_says_so_and_recovers(stack: object, part: str) -> None:
+def test_it_starts_without_database_and_cache_says_so_and_recovers(database: None, part: str) -> None:
     url = settings().database_url
     redis = settings().redis_url
     assert url is not None
