@@ -39,7 +39,7 @@ def tile(name: str, total: Answer, trend: Answer, before: str, label: str | None
         delta_description=before if delta else None,
         help=measure.help,
         border=True,
-        chart_data=course if any(course) else None,
+        chart_data=course if len(course) > 1 and any(course) else None,
         chart_type="area",
         height="stretch",
     )
