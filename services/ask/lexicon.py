@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from services.ask import spelling
+from services.ask.dates import UNMISTAKABLE
 from services.ask.model import Dimension, Subject
 from services.ask.normalise import tokens
 
@@ -62,8 +63,8 @@ class Lexicon:
 
     @cached_property
     def speller(self) -> spelling.Speller:
-        """Repairs what is nearly one of the words."""
-        return spelling.Speller(self.words)
+        """Repairs what is nearly one of the words, or a word of a range of days."""
+        return spelling.Speller(self.words.union(UNMISTAKABLE))
 
     def with_synonyms(self, synonyms: Iterable[tuple[str, str]]) -> "Lexicon":
         """A phrase that means what another means already. One whose meaning is gone from the data means nothing."""
