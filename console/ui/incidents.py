@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from console.ui import formats
+from console.ui import formats, instants
 from services.clock import utc_now
 from services.health import incidents
 from services.health.incidents import Incident
@@ -16,8 +16,15 @@ ICONS = {"errors": ":material/error:", "silence": ":material/volume_off:"}
 def latest() -> None:
     """Error bursts and silences of a fortnight; what goes on now stands out."""
     found = incidents.latest(DAYS)
+    looked_at = incidents.looked_at()
+    if not found and looked_at is None:
+        st.info("Nobody has looked yet: a job looks every quarter of an hour for error bursts and unusual silence.", icon=":material/schedule:")
+        return
     if not found:
-        st.caption(f":material/check_circle: No error burst and no unusual silence was found in the last {DAYS} days.")
+        st.caption(
+            f":material/check_circle: No error burst and no unusual silence was found in the last {DAYS} days;"
+            f" looked at {instants.at(looked_at)}."
+        )
         return
     for one in found[:MOST]:
         told = f"{_when(one)} · {_words(one)}"

@@ -80,7 +80,20 @@ def find() -> dict[str, int]:
         connection.execute(text("delete from incidents where started_at >= :first"), {"first": first})
         for one in found:
             _keep(connection, one, zone)
+        connection.execute(
+            text(
+                "insert into console_state (key, value) values ('incidents', jsonb_build_object('at', now()))"
+                " on conflict (key) do update set value = excluded.value"
+            )
+        )
     return {"incidents": len(found)}
+
+
+def looked_at() -> datetime | None:
+    """When it was last looked for incidents; None where nobody ever did, so that none found says nothing."""
+    with transaction() as connection:
+        at = connection.execute(text("select value ->> 'at' from console_state where key = 'incidents'")).scalar()
+    return None if at is None else datetime.fromisoformat(at)
 
 
 def latest(days: int) -> list[Incident]:

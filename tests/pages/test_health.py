@@ -6,6 +6,7 @@ import pytest
 
 from services.clock import today, utc_now
 from services.db import transaction
+from services.health import incidents
 from services.rollups.verify import verify
 from services.settings import settings
 from tests.pages.jobs import run, session
@@ -33,10 +34,16 @@ def test_it_shows_incidents_with_what_is_usual() -> None:
     assert "tutor: 0 operations where 61 are usual." in said
 
 
-def test_a_quiet_fortnight_and_a_console_that_never_verified_say_so() -> None:
+def test_a_console_that_never_looked_or_verified_says_so() -> None:
     said = health()
-    assert "No error burst and no unusual silence was found in the last 14 days." in said
+    assert "Nobody has looked yet" in said
+    assert "No error burst" not in said
     assert "have not been compared with the stored operations yet" in said
+
+
+def test_a_quiet_fortnight_says_so_and_when_it_was_looked() -> None:
+    incidents.find()
+    assert f"No error burst and no unusual silence was found in the last 14 days; looked at {utc_now():%Y-%m-%d %H}:" in health()
 
 
 def test_it_shows_whether_the_rollups_agree() -> None:
