@@ -18,7 +18,9 @@ def latest() -> None:
     found = incidents.latest(DAYS)
     looked_at = incidents.looked_at()
     if not found and looked_at is None:
-        st.info("Nobody has looked yet: a job looks every quarter of an hour for error bursts and unusual silence.", icon=":material/schedule:")
+        st.info(
+            "Nobody has looked yet: a job looks every quarter of an hour for error bursts and unusual silence.", icon=":material/schedule:"
+        )
         return
     if not found:
         st.caption(
