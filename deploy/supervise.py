@@ -15,6 +15,7 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from services.errors import Unavailable
+from services.settings import ROOT
 
 MARK = "BINNACLE_HOME"  # in the environment of every process of a console: how leftovers are known
 PR_SET_PDEATHSIG = 1
@@ -32,7 +33,8 @@ class Supervisor:
         """Start it with the programs that start by themselves; returns when it takes commands."""
         (self.folder / "log").mkdir(parents=True, exist_ok=True)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.folder / "supervisord.conf")],
+            [sys.executable, "-m", "deploy.supervisord", "-c", str(self.folder / "supervisord.conf")],
+            cwd=ROOT,
             env=self._environment,
             start_new_session=True,  # Ctrl-C is ours to handle, in order
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - runs before any thread exists here

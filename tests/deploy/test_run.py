@@ -70,6 +70,12 @@ def test_it_has_a_sign_in_link_that_works_once(console: Console) -> None:
     assert httpx.get(link).status_code in (401, 403, 410)
 
 
+def test_it_knows_each_of_its_processes_were_it_left_behind(console: Console) -> None:
+    running = console.programs()
+    assert {"postgres", "valkey", "web", "supervisord"} <= set(running)
+    assert {process.pid for process in running.values()} <= {process.pid for process in console.left_over()}
+
+
 def test_it_refuses_a_second_console_on_the_same_data(console: Console) -> None:
     second = Console.start(console.folder, measured=True)
     assert second.ended(30) == 2
