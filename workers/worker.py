@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from redis import Redis
@@ -23,6 +24,7 @@ from services.jobs.processes import Process
 from workers import queues, registry
 
 WORKER_TTL_S = 25  # RQ blocks 15 s less than this for a message, so the worker beats every 10 s
+STOPS = (signal.SIGTERM, signal.SIGINT)
 QUIET_POLL_S = 2.0
 OVERDUE_S = 15.0  # a job's process ends itself within a few seconds of being asked; what still lives then hangs
 PR_SET_PDEATHSIG = 1
@@ -198,13 +200,24 @@ def beat(process: Process) -> bool:
     """Beat, and close the connection again: none may be open when the worker forks. True when no job is to be taken: an operator
     said so, or Postgres does not answer, and whoever still reaches it had better take the next message."""
     quiet = True
-    try:
-        with transaction() as connection:
-            quiet = processes.beat(connection, process)
-    except Unavailable as error:
-        log.warning("no heartbeat to Postgres: %s", error)
-    hang_up()
+    with _undisturbed():
+        try:
+            with transaction() as connection:
+                quiet = processes.beat(connection, process)
+        except Unavailable as error:
+            log.warning("no heartbeat to Postgres: %s", error)
+        hang_up()
     return quiet
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A request to stop waits: RQ's handler raises, and the pool swallows what is raised while it closes a connection."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 
 def leave(process: Process) -> None:
