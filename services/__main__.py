@@ -3,27 +3,36 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from services.accounts import cli as accounts
-from services.ask import cli as ask
-from services.db import cli as database
 from services.errors import BinnacleError
-from services.pricing import cli as pricing
-from services.records import cli as records
-from services.rollups import cli as rollups
-from services.schedules import cli as schedules
-from services.sitewide import cli as sitewide
-from services.telemetry import cli as telemetry
-from services.telemetry.importers import cli as importers
+
+# Only what a command needs is imported: all of it takes a second longer.
+COMMANDS = {
+    "keys": "services.accounts.cli",
+    "users": "services.accounts.cli",
+    "import": "services.telemetry.importers.cli",
+    "records": "services.records.cli",
+    "verify": "services.rollups.cli",
+    "rebuild": "services.rollups.cli",
+    "prices": "services.pricing.cli",
+    "forget-user": "services.telemetry.cli",
+    "schedules": "services.schedules.cli",
+    "sitewide": "services.sitewide.cli",
+    "ask": "services.ask.cli",
+    "migrate": "services.db.cli",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an expected failure is one sentence on stderr and exit code 2."""
+    told = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m services", description="Binnacle from the command line.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for noun in (accounts, importers, records, rollups, pricing, telemetry, schedules, sitewide, ask, database):
-        noun.register(commands)
-    args = parser.parse_args(arguments)
+    asked = COMMANDS.get(told[0]) if told else None
+    for noun in [asked] if asked else dict.fromkeys(COMMANDS.values()):
+        import_module(noun).register(commands)
+    args = parser.parse_args(told)
     try:
         return int(args.run(args))
     except BinnacleError as error:
