@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from math import isnan, nan
 
+import numpy as np
 import pandas as pd
-from sqlalchemy import Connection
 
 from services import metrics
 from services.changed import cost as costs
@@ -12,7 +13,8 @@ from services.changed import latency as latencies
 from services.changed.cost import CostChange, Spent, Weights
 from services.changed.latency import LatencyChange, Timed
 from services.clock import utc_now
-from services.metrics.kept import KEPT, frozen
+from services.metrics.kept import KEPT, MOVING_S, frozen
+from services.metrics.snapshot import Snapshot
 from services.metrics.table import Table
 from services.metrics.totals import Range, totals
 from services.pricing import current
@@ -34,42 +36,51 @@ class Between:
 def cost(asked: Between) -> CostChange:
     """The difference in cost. Raises BadInput for a range that cannot be asked."""
 
-    def make(connection: Connection) -> CostChange:
-        before, after = (_spent(totals(connection, of, ("provider", "model"), SPENT, asked.where)) for of in (asked.before, asked.after))
-        prices = current.prices(connection, {*before, *after}, utc_now())
+    def make(snapshot: Snapshot) -> CostChange:
+        before, after = (_spent(totals(snapshot, of, ("provider", "model"), SPENT, asked.where)) for of in (asked.before, asked.after))
+        prices = current.prices(snapshot.connection, {*before, *after}, utc_now())
         return costs.split(before, after, {model: _weights(known) for model, known in prices.items()})
 
-    return KEPT.get(("cost change", asked.before, asked.after, frozen(asked.where)), make)[1]
+    return KEPT.get(("cost change", asked.before, asked.after, frozen(asked.where)), make, age_s=MOVING_S)[1]
 
 
 def latency(asked: Between) -> LatencyChange:
     """The difference in mean latency. Raises BadInput for a range that cannot be asked."""
     by, needs = ("module", "provider", "model"), ("latency_n", "latency_us")
 
-    def make(connection: Connection) -> LatencyChange:
-        before, after = (_timed(totals(connection, of, by, needs, asked.where)) for of in (asked.before, asked.after))
+    def make(snapshot: Snapshot) -> LatencyChange:
+        before, after = (_timed(totals(snapshot, of, by, needs, asked.where)) for of in (asked.before, asked.after))
         return latencies.split(before, after)
 
     return KEPT.get(("latency change", asked.before, asked.after, frozen(asked.where)), make)[1]
 
 
 def movers(asked: Between, by: str, measure: str) -> pd.DataFrame:
-    """Who moved a measure that adds up: columns `by`, `measure`, before, change and operations, the largest change first."""
+    """Who moved a measure that adds up: columns `by`, `measure`, before and change, floats, the largest change first."""
     now, then = (
-        metrics.query([measure, "operations"], start=start, end=end, by=[by], where=asked.where).frame
-        for start, end in (asked.after, asked.before)
+        metrics.query([measure], start=start, end=end, by=[by], where=asked.where).frame for start, end in (asked.after, asked.before)
     )
-    return KEPT.get(("movers", measure, by, asked.after, asked.before, frozen(asked.where)), lambda _: _beside(now, then, by, measure))[1]
+    return KEPT.get(("movers", measure, by, asked.after, asked.before, frozen(asked.where)), lambda _: _moved(now, then, by, measure))[1]
 
 
-def _beside(now: pd.DataFrame, then: pd.DataFrame, by: str, measure: str) -> pd.DataFrame:
-    sides = [side.set_index(by) for side in (now, then)]
-    both = sides[0].join(sides[1].rename(columns={measure: "before", "operations": "operations_before"}), how="outer")
-    known = both[[measure, "before"]].apply(pd.to_numeric).astype("float64")
-    # Who was not there cost nothing; what nobody could price stays unknown.
-    known = known.mask(both[["operations", "operations_before"]].isna().to_numpy(), 0.0)
-    both = both.assign(before=known["before"], change=known[measure] - known["before"], **{measure: known[measure]})
-    return both.sort_values("change", key=abs, ascending=False, na_position="last").reset_index()
+def _moved(now: pd.DataFrame, then: pd.DataFrame, by: str, measure: str) -> pd.DataFrame:
+    """Who was not there had nothing; what nobody could measure stays unknown."""
+    after, before = (_amounts(side, by, measure) for side in (now, then))
+    moved = sorted(((name, after.get(name, 0.0), before.get(name, 0.0)) for name in {*after, *before}), key=_by_change)
+    names, afters, befores = zip(*moved, strict=True) if moved else ((), (), ())
+    changes = np.subtract(afters, befores, dtype=np.float64)
+    return pd.DataFrame({by: pd.array(names, dtype="str"), measure: afters, "before": befores, "change": changes})
+
+
+def _amounts(side: pd.DataFrame, by: str, measure: str) -> dict[str, float]:
+    return {name: nan if pd.isna(value) else float(value) for name, value in zip(side[by], side[measure], strict=True)}
+
+
+def _by_change(row: tuple[str, float, float]) -> tuple[bool, float, str]:
+    """The largest first, unknown ones last."""
+    name, after, before = row
+    change = abs(after - before)
+    return isnan(change), 0.0 if isnan(change) else -change, name
 
 
 def _spent(sums: Table) -> dict[costs.Model, Spent]:

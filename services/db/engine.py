@@ -32,8 +32,8 @@ def _engine() -> Engine:
         raise Unavailable("DATABASE_URL is not set: start with `make run`, or point it at a Postgres that has pgvector.")
     return create_engine(
         url.get_secret_value(),
-        pool_size=2,
-        max_overflow=13,
+        pool_size=5,  # kept open where so many were in use at once: a page's look and the reads beside it
+        max_overflow=10,
         pool_timeout=10,
         pool_pre_ping=True,
         pool_recycle=1800,
@@ -47,19 +47,19 @@ def transaction() -> Iterator[Connection]:
 
     Raises Unavailable when Postgres cannot be reached or goes away, so callers need no driver knowledge.
     """
-    with _worded(), engine().begin() as connection:
+    with worded(), engine().begin() as connection:
         yield connection
 
 
 @contextmanager
-def statement() -> Iterator[Connection]:
-    """A connection for a single statement, without the round trips of a transaction; raises as `transaction` does."""
-    with _worded(), engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+def snapshot() -> Iterator[Connection]:
+    """A connection that reads everything as it was at its first statement, and writes nothing; raises as `transaction` does."""
+    with worded(), engine().connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as connection:
         yield connection
 
 
 @contextmanager
-def _worded() -> Iterator[None]:
+def worded() -> Iterator[None]:
     """The driver's errors as ours."""
     try:
         yield

@@ -6,13 +6,12 @@ from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection
 
 from services import histogram
 from services.clock import utc_now
 from services.metrics import kept
-from services.metrics.freshness import zone_of
 from services.metrics.ranges import Period, resolve
+from services.metrics.snapshot import Snapshot
 from services.metrics.sums import Split, histograms
 from services.metrics.table import Table
 
@@ -43,9 +42,9 @@ def distribution(
     """Latency of [start, end) as metrics.query takes it. Raises BadInput saying what cannot be asked."""
     filters = {name: list(values) for name, values in (where or {}).items() if values}
 
-    def make(connection: Connection) -> Distribution:
-        period, _ = resolve(start, end, interval, zone_of(connection), utc_now())
-        return _bands(period, *histograms(connection, Split(period, (), filters), "latency_hist"))
+    def make(snapshot: Snapshot) -> Distribution:
+        period, _ = resolve(start, end, interval, snapshot.zone, utc_now())
+        return _bands(period, *histograms(snapshot, Split(period, (), filters), "latency_hist"))
 
     return kept.KEPT.get(("distribution", start, end, interval, kept.frozen(filters)), make)[1]
 

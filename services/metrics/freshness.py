@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
-from services.db import statement
+from services.db import reading
 from services.errors import BadInput
 from services.metrics import kept
 from services.metrics.catalogue import DIMENSIONS, HOURS, WEEKDAYS
@@ -51,7 +51,7 @@ class Trust:
 
 def trust(start: date, end: date) -> Trust:
     """The trust line of a page over the days [start, end) of the reporting zone."""
-    with statement() as connection:
+    with reading() as connection:
         told = connection.execute(text(TRUST), {"start": start, "end": end}).one()
     wanted = settings().reporting_zone
     old = told.old_zone_days if told.old_zone_days and start < date.fromisoformat(told.old_zone_days["before"]) else None
@@ -79,9 +79,7 @@ def as_of(connection: Connection) -> tuple[datetime, bool]:
 
 def version() -> int:
     """A number that grows whenever rollups change; 0 before the first did."""
-    with statement() as connection:
-        found: int = connection.execute(text("select coalesce(max(version), 0) from rollup_state")).scalar_one()
-    return found
+    return kept.state().version
 
 
 def zone_of(connection: Connection) -> ZoneInfo:
@@ -100,7 +98,7 @@ def choices(dimensions: Sequence[str]) -> dict[str, list[str]]:
     for name in dimensions:
         if name not in DIMENSIONS:
             raise BadInput(f"Unknown dimension '{name}': there are {', '.join(DIMENSIONS)}.")
-    return kept.KEPT.get(("choices", *dimensions), lambda connection: {name: _values(connection, name) for name in dimensions})[1]
+    return kept.KEPT.get(("choices", *dimensions), lambda snapshot: {name: _values(snapshot.connection, name) for name in dimensions})[1]
 
 
 def _values(connection: Connection, dimension: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Answers given before: until the rollups change, the same question has the same answer, and all who look at it share one.
 
-What is kept is shared: frames and arrays that come from here are read and never written to. Nothing is kept for longer than a minute:
-ranges end at a full one, and some measures, a throughput for one, move on while nothing happens.
+What is kept is shared: frames and arrays that come from here are read and never written to. What rests on more than the rollups is kept
+for less long: prices may change, and some measures, a throughput for one, move on while nothing happens.
 """
 
 from collections import OrderedDict
@@ -13,15 +13,17 @@ from datetime import datetime
 from threading import Lock
 from typing import TypeVar
 from weakref import WeakValueDictionary
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
 from services.clock import utc_now
-from services.db import statement, transaction
+from services.db import look
+from services.metrics.snapshot import Snapshot
 from services.settings import settings
 
-AGE_S = 60
-MOVING_S = 10  # of what moves on by itself
+AGE_S = 3_600  # the range itself moves on: what is finer than days today is not for ever
+MOVING_S = 60  # of what rests on prices of now, or moves on by itself
 MOST = 512
 MOST_CELLS = 2_000_000  # of all frames that are kept: what is asked for once, in full, must not fill the memory
 STATE = """
@@ -33,10 +35,15 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything received before `as_of` is rolled up, and `complete` says whether that is all. Equal `numbers` mean equal rollups."""
+    """Everything received before `as_of` is rolled up, and `complete` says whether that is all; days are cut in `zone`.
+
+    Equal `numbers` mean equal rollups; `version` grows whenever they change, and is 0 before they first did.
+    """
 
     as_of: datetime
     complete: bool
+    zone: ZoneInfo
+    version: int
     numbers: Hashable
 
 
@@ -56,13 +63,13 @@ class Kept:
         self._cells = 0
         self._making: WeakValueDictionary[Hashable, _Turn] = WeakValueDictionary()
 
-    def get(self, asked: Hashable, make: Callable[[Connection], Made], *, moves: bool = False) -> tuple[State, Made]:
+    def get(self, asked: Hashable, make: Callable[[Snapshot], Made], *, age_s: int = AGE_S) -> tuple[State, Made]:
         """The answer kept, or what `make` reads in one snapshot; with its state. Of many who ask at once, one makes it.
 
-        `moves` says that it would be another soon though nothing happened.
+        It is kept for `age_s` at most, though the rollups stay as they are.
         """
-        now = _now()
-        key = _key(now, asked, moves)
+        now = state()
+        key = _key(now, asked, age_s)
         with self._lock:
             turn = self._making.setdefault(key, _Turn())
         with turn.lock:
@@ -70,11 +77,9 @@ class Kept:
                 if key in self._answers:
                     self._answers.move_to_end(key)
                     return now, self._answers[key]  # type: ignore[return-value]  # what is kept under this key, `make` made
-            with transaction() as connection:
-                connection.execute(text("set transaction isolation level repeatable read, read only"))
-                now, made = _state(connection), make(connection)
-            _note(now)
-            self._keep(_key(now, asked, moves), made)
+            with _reading() as (reading, now):
+                made = make(reading)
+            self._keep(_key(now, asked, age_s), made)
         return now, made
 
     def _keep(self, key: Hashable, made: object) -> None:
@@ -92,35 +97,50 @@ class Kept:
             self._cells = 0
 
 
+class _Seen:
+    """What a look has found of the numbers."""
+
+    def __init__(self) -> None:
+        self.found: tuple[Snapshot, State] | None = None
+
+
 KEPT = Kept()
-_LOOK: ContextVar[list[State] | None] = ContextVar("look", default=None)
+_SEEN: ContextVar[_Seen | None] = ContextVar("seen", default=None)
 
 
 @contextmanager
 def one_look() -> Iterator[None]:
-    """Within it all questions are answered of the numbers as the first of them found them, or newer ones that had to be read."""
-    token = _LOOK.set([])
-    try:
-        yield
-    finally:
-        _LOOK.reset(token)
+    """Within it all questions are answered of the same numbers; where too many look at once, what is not kept is read as it is by then."""
+    with look.one_look():
+        token = _SEEN.set(_Seen())
+        try:
+            yield
+        finally:
+            _SEEN.reset(token)
 
 
-def _now() -> State:
-    """The state as this look knows it, else as it is."""
-    seen = _LOOK.get()
-    if seen:
-        return seen[-1]
-    with statement() as connection:
+@contextmanager
+def _reading() -> Iterator[tuple[Snapshot, State]]:
+    """The snapshot to read in, and its state."""
+    seen = _SEEN.get()
+    with look.reading() as connection:
+        if seen is not None and seen.found is not None and seen.found[0].connection is connection:
+            yield seen.found
+            return
         now = _state(connection)
-    _note(now)
-    return now
+        found = Snapshot(connection, now.zone), now
+        if seen is not None:
+            seen.found = found
+        yield found
 
 
-def _note(now: State) -> None:
-    seen = _LOOK.get()
-    if seen is not None:
-        seen.append(now)
+def state() -> State:
+    """The state as this look knows it, else as it is."""
+    seen = _SEEN.get()
+    if seen is not None and seen.found is not None:
+        return seen.found[1]
+    with _reading() as (_, now):
+        return now
 
 
 def _cells(made: object) -> int:
@@ -133,10 +153,12 @@ def frozen(where: Mapping[str, Sequence[str]]) -> Hashable:
     return tuple(sorted((name, tuple(values)) for name, values in where.items()))
 
 
-def _key(now: State, asked: Hashable, moves: bool) -> Hashable:
-    return now.numbers, int(utc_now().timestamp()) // (MOVING_S if moves else AGE_S), asked
+def _key(now: State, asked: Hashable, age_s: int) -> Hashable:
+    """Each question ages from a second of its own, so that not all are made again at once."""
+    return now.numbers, (int(utc_now().timestamp()) + hash(asked) % age_s) // age_s, asked
 
 
 def _state(connection: Connection) -> State:
     row = connection.execute(text(STATE)).one()
-    return State(row.as_of, row.complete, (row.version, row.moved_at, row.zone or settings().zone.key))
+    zone = ZoneInfo(row.zone) if row.zone else settings().zone
+    return State(row.as_of, row.complete, zone, row.version or 0, (row.version, row.moved_at, zone.key))

@@ -28,6 +28,15 @@ class Table:
     def __getitem__(self, name: str) -> Column:
         return self.columns[name]
 
+    def take(self, more: "Table") -> None:
+        """The columns of another table of the same keys, in whatever order it has them."""
+        if not self.columns:
+            self.keys = more.keys
+        at = {key: row for row, key in enumerate(more.keys)}
+        places = [at[key] for key in self.keys]
+        for name, column in more.columns.items():
+            self.columns[name] = column[places] if isinstance(column, np.ndarray) else [column[place] for place in places]
+
     def number(self, name: str) -> Floats:
         """The column as floats, NaN for unknown: for ratios and means, never for money."""
         if name not in self._numbers:

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from genai_prices import Usage, calc_price
+from pandas.testing import assert_frame_equal
 
 from services import metrics
-from services.clock import utc_now
+from services.clock import minute_after, utc_now
 from services.errors import BadInput
-from services.metrics import sums
+from services.metrics import answer, kept, sums
+from services.rollups import cells
 from tests.traffic import arrive, many, operation, send
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -271,3 +273,96 @@ def test_it_counts_error_types_by_whole_days_and_says_so() -> None:
     assert "Error types are counted by the whole days" in answer.notes[0]
     with pytest.raises(BadInput, match="counted by day"):
         metrics.query(["errors"], by=["error_type"], start=now - timedelta(hours=1), end=now, interval="hour")
+
+
+def test_all_sums_of_cells_are_known() -> None:
+    """The catalogue may not import what keeps the rollups, so it names their columns itself."""
+    assert (set(sums.PLAIN), sums.HISTOGRAMS) == ({*cells.COUNTS, *cells.SUMS}, cells.HISTOGRAMS)
+
+
+@pytest.mark.parametrize("by", [[], ["model"], ["module", "provider"], ["source", "environment", "operation"]])
+@pytest.mark.parametrize("where", [{}, {"module": ["chat", "nobody"]}, {"model": ["nothing"]}])
+def test_what_is_read_once_for_a_look_gives_the_answers_that_single_questions_get(by: list[str], where: dict[str, list[str]]) -> None:
+    now = utc_now()
+    arrive(many(120, now - timedelta(days=9), timedelta(days=9)))
+    today = now.date() + timedelta(days=1)
+    asked: list[dict[str, Any]] = [
+        {"measures": measures, "start": today - timedelta(days=days), "end": today, "by": by, "where": where, "compare": compare}
+        for measures in (["operations"], ["cost", "latency_p95", "total_tokens"], ["ttft_p50", "error_rate", "latency_p50"])
+        for days in (4, 12)
+        for compare in (False, True)
+    ]
+    with metrics.one_look():
+        together = [metrics.query(**question).frame for question in asked]
+    for question, frame in zip(asked, together, strict=True):
+        kept.KEPT.forget()
+        assert_frame_equal(metrics.query(**question).frame, frame)
+
+
+def test_a_range_that_is_not_over_is_held_against_as_much_of_the_days_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    today = utc_now().date() - timedelta(days=1)
+    midnight = datetime.combine(today, datetime.min.time(), UTC)
+    now = midnight + timedelta(hours=12, minutes=7)
+    monkeypatch.setattr(answer, "utc_now", lambda: now)
+    hours = {6: "early", 12: "noon", 18: "late"}
+    told = [(midnight - timedelta(days=ago) + timedelta(hours=hour), module) for ago in range(1, 15) for hour, module in hours.items()]
+    told += [(midnight + timedelta(hours=6), "early"), (midnight + timedelta(hours=12), "noon")]
+    arrive([operation(f"o{n}", at, module=module, latency_ms=10 * (n + 1)) for n, (at, module) in enumerate(told)])
+    asked: dict[str, Any] = {"start": today - timedelta(days=6), "end": today + timedelta(days=1)}
+    ends = midnight - timedelta(days=7)
+    either: tuple[Literal["week"] | bool, ...] = (True, "week")
+    for compare in either:
+        compared = metrics.query(["operations", "latency_avg"], compare=compare, **asked)
+        then = [10 * (n + 1) for n, (at, _) in enumerate(told) if ends - timedelta(days=6) <= at <= ends + timedelta(hours=12)]
+        row = compared.frame.iloc[0]
+        assert (row["operations"], row["operations_previous"]) == (20, len(then)) == (20, 20)
+        assert row["latency_avg_previous"] == pytest.approx(sum(then) / len(then))
+        assert compared.notes == ()
+    modules = metrics.query(["operations"], by=["module"], compare=True, **asked).frame.set_index("module")["operations_previous"]
+    assert modules.to_dict() == {"early": 7, "noon": 7, "late": 6}
+    weekdays = metrics.query(["operations"], by=["weekday"], compare=True, **asked).frame.set_index("weekday")["operations_previous"]
+    assert sorted(weekdays) == [2, 3, 3, 3, 3, 3, 3]
+    assert weekdays[f"{today.isoweekday()} {today:%a}"] == 2
+    by_day = metrics.query(["operations", "sessions"], compare=True, **asked).notes
+    assert "The range is not over: what is counted by days is held against whole days." in by_day
+    long_ago: dict[str, Any] = {"start": today - timedelta(days=35), "end": today + timedelta(days=1)}
+    assert metrics.query(["operations"], compare=True, **long_ago).notes == ()  # nothing was there
+    arrive([operation("long ago", midnight - timedelta(days=50))])
+    assert metrics.query(["operations"], compare=True, **long_ago).notes == ("The range is not over: it is held against whole days.",)
+
+
+def test_a_range_of_days_that_ends_within_one_is_held_against_one_that_ends_so_too() -> None:
+    noon = datetime.combine(utc_now().date() - timedelta(days=3), datetime.min.time(), UTC) + timedelta(hours=12)
+    told = [noon - timedelta(days=ago) + timedelta(hours=hours) for ago in range(10) for hours in (-6, 6)]
+    arrive([operation(f"e{n}", at, user_id="u1") for n, at in enumerate(told)])
+    answer = metrics.query(["operations", "users"], start=noon.date() - timedelta(days=4), end=noon, compare=True)
+    row = answer.frame.iloc[0]
+    assert (row["operations"], row["operations_previous"], row["users"]) == (9, 9, 1)
+    assert pd.isna(row["users_previous"])
+    assert answer.notes == ("Users, sessions and feedback are counted by the whole days that the range touches.",)
+
+
+def test_what_is_counted_by_days_is_not_held_against_hours() -> None:
+    now = utc_now()
+    arrive([operation(f"d{n}", now - timedelta(hours=30 * n), user_id="u1") for n in range(3)])
+    asked: dict[str, Any] = {"start": now - timedelta(hours=24), "end": now + timedelta(minutes=1), "compare": "day"}
+    row = metrics.query(["operations", "users"], **asked).frame.iloc[0]
+    assert (row["operations"], row["operations_previous"], row["users"]) == (1, 1, 1)
+    assert pd.isna(row["users_previous"])
+
+
+def test_today_so_far_is_all_that_was_told_of_today_and_yesterday_the_same_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = datetime.combine(utc_now().date() - timedelta(days=1), datetime.min.time(), UTC)
+    now = begin + timedelta(hours=12, minutes=7, seconds=30)
+    monkeypatch.setattr(answer, "utc_now", lambda: now)
+    ahead = now + timedelta(minutes=9)  # by a clock that is fast, in the next quarter of an hour
+    told = [*[begin] * 3, ahead, *[begin - timedelta(hours=19)] * 2, *[begin - timedelta(hours=1)] * 5]
+    arrive([operation(f"o{n}", at, latency_ms=100 * (n + 1)) for n, at in enumerate(told)])
+    asked: dict[str, Any] = {"start": begin, "end": minute_after(now), "compare": "day"}
+    row = metrics.query(["operations", "latency_avg", "errors"], **asked).frame.iloc[0]
+    assert (row["operations"], row["operations_previous"]) == (4, 2)
+    assert (row["latency_avg"], row["latency_avg_previous"]) == (250, 550)
+    by = metrics.query(["operations"], by=["module"], where={"module": ["chat"]}, **asked).frame.iloc[0]
+    assert (by["operations"], by["operations_previous"]) == (4, 2)
+    hours = metrics.query(["operations"], interval="hour", start=begin, end=minute_after(now)).frame
+    assert hours["operations"].sum() == 3

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.clock import day_start
+from services.clock import FINE_REACH, QUARTER, day_start
 from services.errors import BadInput
 from services.metrics.ranges import resolve
 
@@ -53,8 +53,32 @@ def test_it_starts_a_local_hour_where_the_zone_does() -> None:
 
 def test_it_compares_with_as_many_days_before() -> None:
     period, _ = resolve(date(2026, 11, 1), date(2026, 11, 8), None, ZoneInfo("America/New_York"), NOW)
-    before = period.previous()
+    before = period.previous(NOW)
     assert (before.first_day, before.end) == (date(2026, 10, 25), period.start)
+
+
+@given(st.sampled_from(ZONES), st.integers(1, 32), st.integers(0, 3), st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)))
+def test_it_compares_with_as_much_as_has_passed(name: str, days: int, ahead: int, at: datetime) -> None:
+    zone, now = ZoneInfo(name), at.replace(tzinfo=UTC)
+    today = now.astimezone(zone).date()
+    period, _ = resolve(today - timedelta(days=days - 1), today + timedelta(days=1 + ahead), None, zone, now)
+    for before, shift in ((period.previous(now), days + ahead), (period.days_before(7, now), 7)):
+        assert before.first_day == period.first_day - timedelta(days=shift)
+        then, after = (day_start(today - timedelta(days=ago), zone) for ago in (shift, shift - 1))
+        passed = min(now - day_start(today, zone), after - then)
+        ends_with_its_day = after - then - passed < QUARTER  # which needs no quarter hours
+        if (after if ends_with_its_day else then) >= now - FINE_REACH and period.start < now:
+            assert timedelta(0) <= before.end - then - passed < QUARTER
+        else:
+            assert before.end == day_start(period.end_day - timedelta(days=shift), zone)
+
+
+def test_it_compares_whole_days_where_each_has_its_bucket_or_quarter_hours_are_gone() -> None:
+    zone, tomorrow = ZoneInfo("Asia/Manila"), date(2026, 11, 22)
+    for days, interval in ((7, "day"), (90, None)):
+        period, _ = resolve(tomorrow - timedelta(days=days), tomorrow, interval, zone, NOW)
+        before = period.previous(NOW)
+        assert (before.end, before.part_day) == (period.start, False)
 
 
 def test_it_answers_old_hours_in_whole_days_and_says_so() -> None:
