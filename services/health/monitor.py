@@ -68,10 +68,12 @@ class Watched:
         if not known.up:
             return known
         if not self._thread.is_alive():
-            return Probe(known.name, False, None, known.since, "the probe itself broke; the log tells why")
+            return Probe(known.name, False, None, known.since, "the probe itself broke; the log tells why", known.saw)
         hanging_s = 0.0 if asked_at is None else time.monotonic() - asked_at
         if hanging_s > self._limit_s:
-            return Probe(known.name, False, None, utc_now() - timedelta(seconds=hanging_s), f"no answer within {self._limit_s:g} s")
+            return Probe(
+                known.name, False, None, utc_now() - timedelta(seconds=hanging_s), f"no answer within {self._limit_s:g} s", saw=True
+            )
         return known
 
     def _keep_asking(self) -> None:
@@ -94,7 +96,7 @@ class Watched:
         if changed or first:
             _LOG.log(logging.INFO if up else logging.WARNING, "%s is %s: %s", self.name, "up" if up else "down", detail)
         since = utc_now() if changed or first else self._probe.since
-        self._probe = Probe(self.name, up, round(took_s * 1000, 1), since, detail)
+        self._probe = Probe(self.name, up, round(took_s * 1000, 1), since, detail, saw=not first and (changed or self._probe.saw))
         self._asked_at = None
         self._answered.set()
 
@@ -140,7 +142,7 @@ def summary(found: tuple[Probe, ...]) -> Status:
         word = "degraded"
     else:
         word = "down"
-    reasons = tuple(f"{probe.name}: {probe.detail}" for probe in found if not probe.up)
+    reasons = tuple(f"{probe.label}: {probe.detail}" for probe in found if not probe.up)
     return Status(word, utc_now(), {name: "up" if up[name] else "down" for name in SERVICES}, reasons, found)
 
 

@@ -16,18 +16,36 @@ from services.settings import settings
 LIMIT_S = 2.0
 BEAT_S = 30  # a process that has not beaten for this long is gone
 STALLED_S = 60  # telemetry that waited this long is not being moved
+LABELS = {
+    "gemini_api": "Gemini API",
+    "cache": "Cache (Redis)",
+    "database": "Database (Postgres)",
+    "dispatcher": "Dispatcher",
+    "workers": "Workers",
+    "rollups": "Rollups",
+    "telemetry": "Telemetry",
+}
 GEMINI = ("gemini", "gcp.gemini", "gcp.vertex_ai", "gcp.gen_ai", "google")
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What is known of one part: `latency_ms` is None until it answered, `since` when it went up or down as far as this process saw."""
+    """What is known of one part: `latency_ms` is None until it answered, `since` is when it went up or down.
+
+    While this process has not seen it do so, `since` is when it first asked, and `saw` is False: it may be so for longer.
+    """
 
     name: str
     up: bool
     latency_ms: float | None
     since: datetime
     detail: str
+    saw: bool = False
+
+    @property
+    def label(self) -> str:
+        """Its name for people."""
+        return LABELS.get(self.name, self.name)
 
 
 def database() -> str:

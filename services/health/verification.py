@@ -1,11 +1,14 @@
-"""What the last comparison of the rollups with the stored operations found."""
+"""What comparing the rollups with the stored operations found: the last run, and the days that differ until they are compared again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import text
 
-from services.db import transaction
+from services.db import reading
+
+NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Verification:
 
 def last() -> Verification | None:
     """None while nothing was ever compared."""
-    with transaction() as connection:
+    with reading() as connection:
         told = connection.execute(text("select value from console_state where key = 'verify'")).scalar()
     if told is None:
         return None
@@ -37,3 +40,17 @@ def last() -> Verification | None:
         told["differences"],
         told["not_checked"],
     )
+
+
+def differing() -> Mapping[date, int]:
+    """Days whose cells were not what the stored operations say when they were compared last, oldest first, with how many cells."""
+    with reading() as connection:
+        told = connection.execute(text("select value from console_state where key = 'differing_days'")).scalar() or {}
+    return {date.fromisoformat(day): told[day] for day in sorted(told)}
+
+
+def named(days: Mapping[date, int]) -> str:
+    """The first of them, and how many there are beside."""
+    first = ", ".join(str(day) for day in list(days)[:NAMED])
+    more = len(days) - NAMED
+    return first if more <= 0 else f"{first} and {more:,} more {'day' if more == 1 else 'days'}"

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 from services import health
 from services.errors import Unavailable
 from services.health.monitor import Monitor, Watched, summary
-from services.health.probes import Probe
+from services.health.probes import LABELS, Probe
 
 NAMES = ("gemini_api", "cache", "database", "dispatcher", "workers", "rollups", "telemetry")
 
@@ -57,7 +57,7 @@ def test_it_adds_up_the_parts(down: set[str], word: str) -> None:
     told = summary(tuple(Probe(name, name not in down, 1.0, now, "detail") for name in NAMES))
     assert told.status == word
     assert told.services == {name: "down" if name in down else "up" for name in ("gemini_api", "cache", "database")}
-    assert {reason.partition(":")[0] for reason in told.reasons} == down
+    assert set(told.reasons) == {f"{LABELS[name]}: detail" for name in down}
 
 
 def test_it_keeps_since_when_a_part_is_up_or_down(watch: Callable[[Callable[[], str]], Watched]) -> None:
@@ -74,10 +74,13 @@ def test_it_keeps_since_when_a_part_is_up_or_down(watch: Callable[[Callable[[], 
     assert first.latency_ms is not None
     time.sleep(0.2)
     assert part.probe().since == first.since
+    assert not part.probe().saw, "it may have been up for longer"
     fails.set()
     assert within(1, lambda: not part.probe().up)
     assert part.probe().detail == "gone"
     assert part.probe().since > first.since
+    time.sleep(0.2)
+    assert part.probe().saw
 
 
 def test_it_counts_a_part_that_hangs_as_down_and_answers_meanwhile(watch: Callable[[Callable[[], str]], Watched]) -> None:

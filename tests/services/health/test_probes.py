@@ -224,7 +224,7 @@ def test_health_turns_degraded_when_rollups_stall() -> None:
         connection.execute(text("update telemetry_inbox set received_at = received_at - interval '90 s'"))
     word, reasons = status_now()
     assert word == "degraded"
-    assert reasons[0].startswith("rollups: Telemetry has been waiting for 9")
+    assert reasons[0].startswith("Rollups: Telemetry has been waiting for 9")
 
 
 def status_now() -> tuple[str, tuple[str, ...]]:
