@@ -2,18 +2,18 @@
 
 from console.auth import identity
 from services.ask import chat, conversation
-from services.ask.chat import Asker, Reply
+from services.ask.asker import Asker
+from services.ask.chat import Reply
 from services.db import transaction
 
 
 def ask(message: str, conversation_id: str | None) -> Reply:
     """Ask as whoever is signed in. Raises BadInput, NotFound and TooMuch."""
-    account = identity.current()
-    return chat.ask(message, Asker(account.name, account.role), conversation_id)
+    return chat.ask(message, Asker.person(identity.current()), conversation_id)
 
 
 def rate(turn_id: int, rating: int) -> None:
     """Mark one's own answer as helpful (1) or not (0). Raises NotFound."""
-    actor = identity.current().name
+    asker = Asker.person(identity.current())
     with transaction() as connection:
-        conversation.rate(connection, turn_id, actor, rating)
+        conversation.rate(connection, turn_id, asker, rating)

@@ -10,7 +10,7 @@ from console.api.access import Caller, caller, protected
 from console.api.body import RawBody, decode
 from console.api.errors import Json
 from services.ask import chat
-from services.ask.chat import Asker
+from services.ask.asker import Asker
 from services.ask.normalise import LONGEST
 from services.errors import BadInput
 
@@ -99,5 +99,5 @@ def _asked(body: object) -> Question:
 def _asker(found: Caller) -> Asker:
     """A key with the scope ask sees what a viewer sees; one with the scope admin, everything."""
     if found.account:
-        return Asker(found.account.name, found.account.role)
+        return Asker.person(found.account)
     return Asker(found.name, "admin" if found.key and found.key.may("admin") else "viewer")

@@ -12,6 +12,7 @@ from console.auth import identity
 from console.ui import ask_chart
 from console.ui.quoted import quoted
 from services.ask import conversation
+from services.ask.asker import Asker
 from services.ask.conversation import Turn
 from services.ask.normalise import LONGEST
 from services.db import transaction
@@ -54,7 +55,7 @@ def _ask(question: str, told: str | None) -> str | None:
     try:
         reply = ask_actions.ask(question, told)
     except BinnacleError as problem:
-        st.error(f"{problem}", icon=":material/error:")
+        st.error(quoted(str(problem)), icon=":material/error:")
         return told
     st.query_params[KEY] = reply.conversation_id
     return reply.conversation_id
@@ -63,16 +64,16 @@ def _ask(question: str, told: str | None) -> str | None:
 def _turns(told: str | None) -> list[Turn]:
     if told is None:
         return []
-    actor = identity.current().name
+    asker = Asker.person(identity.current())
     with transaction() as connection:
-        return conversation.turns(connection, told, actor)
+        return conversation.turns(connection, told, asker)
 
 
 def _choose(told: str | None) -> None:
     """Earlier conversations, and a new one."""
-    actor = identity.current().name
+    asker = Asker.person(identity.current())
     with transaction() as connection:
-        earlier = conversation.listing(connection, actor)
+        earlier = conversation.listing(connection, asker)
     if not earlier:
         return
     with st.popover("Conversations", icon=":material/history:"):
@@ -137,15 +138,18 @@ def _source(turn: Turn) -> None:
     st.caption(" · ".join(said))
     left, right = st.columns([1, 3], vertical_alignment="center")
     with left:
-        st.feedback("thumbs", default=turn.rating, key=f"ask_rate_{turn.id}", on_change=_rate, args=(turn.id,))
+        rating = st.feedback("thumbs", default=turn.rating, key=f"ask_rate_{turn.id}")
+        if rating is not None and rating != turn.rating:
+            _rate(turn.id, rating)
     if data and data["link"]:
         right.link_button("Open the page with these filters", data["link"], icon=":material/open_in_new:")
 
 
-def _rate(turn_id: int) -> None:
-    told = st.session_state.get(f"ask_rate_{turn_id}")
-    if told is not None:
-        ask_actions.rate(turn_id, int(told))
+def _rate(turn_id: int, rating: int) -> None:
+    try:
+        ask_actions.rate(turn_id, rating)
+    except BinnacleError as problem:
+        st.error(quoted(str(problem)), icon=":material/error:")
 
 
 def _buttons(questions: tuple[str, ...], prefix: str) -> None:

@@ -58,8 +58,8 @@ def _taught(synonyms: list[Synonym]) -> None:
         [{"Phrase": one.phrase, "Means": one.means, "By": one.created_by, "Since": f"{one.created_at:%Y-%m-%d}"} for one in synonyms]
     )
     st.dataframe(frame, hide_index=True, alt="Synonyms that were taught")
-    chosen = st.selectbox("Forget", [one.phrase for one in synonyms], index=None, key=acts.fresh("ask_forget"))
-    if st.button("Forget it", disabled=chosen is None, key="ask_forget_it") and chosen:
+    chosen = acts.choose("Forget", [one.phrase for one in synonyms], key="ask_forget")
+    if chosen is not None and st.button("Forget it", key=acts.fresh("ask_forget_it", chosen)):
         acts.do(lambda: _forgotten(chosen))
 
 

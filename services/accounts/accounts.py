@@ -1,6 +1,5 @@
 """Accounts: a name, a role, perhaps a password."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from threading import BoundedSemaphore
@@ -8,14 +7,12 @@ from threading import BoundedSemaphore
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import Connection, Row, text
-from sqlalchemy.exc import IntegrityError
 
-from services.accounts import audit
+from services.accounts import audit, names
 from services.errors import BadInput, Conflict, Forbidden, NotFound
 
 ROLES = ("viewer", "analyst", "operator", "admin")  # each may what the ones before it may
 PASSWORD_MIN, PASSWORD_MAX = 12, 1024
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._@+-]{0,62}[a-z0-9])?")
 _HASHER = PasswordHasher()
 _AT_ONCE = BoundedSemaphore(2)  # each verification takes 64 MiB: a flood of sign-ins must not take them all at once
 # Verified in place of an unknown account's hash, so that both answers take equally long. Nobody knows its password.
@@ -45,15 +42,21 @@ class Account:
 
 
 def create(connection: Connection, name: str, role: str, password: str | None = None, *, actor: str | None = None) -> Account:
-    """A new account, audited where an actor made it; raises BadInput for an unusable name, role or password, Conflict for a taken name."""
+    """A new account, audited where an actor made it; raises BadInput for an unusable name, role or password, Conflict for a name
+    that another account has or had."""
     if role not in ROLES:
         raise BadInput(f"'{role}' is not a role: choose one of {', '.join(ROLES)}.")
-    made = connection.execute(
-        text("insert into accounts (name, role, password_hash) values (:name, :role, :hash) on conflict (name) do nothing returning id"),
-        {"name": usable_name(name), "role": role, "hash": None if password is None else _hash(password)},
-    ).one_or_none()
-    if made is None:
-        raise Conflict(f"There is already an account named '{name}'.")
+    usable = {"name": names.usable(name), "role": role, "hash": None if password is None else _hash(password)}
+    with connection.begin_nested():  # a name that is refused leaves no account behind
+        made = connection.execute(
+            text(
+                "insert into accounts (name, role, password_hash) values (:name, :role, :hash) on conflict (name) do nothing returning id"
+            ),
+            usable,
+        ).scalar()
+        if made is None:
+            raise Conflict(f"There is already an account named '{usable['name']}': choose another name.")
+        names.take(connection, str(usable["name"]), made, role)
     account = by_name(connection, name)
     if actor is not None:
         audit.record(connection, actor, "account.create", account.name, {"role": role}, after=told(account))
@@ -80,13 +83,11 @@ def oldest_admin(connection: Connection) -> Account | None:
 
 
 def rename(connection: Connection, account: Account, name: str, *, actor: str = "system") -> None:
-    """Give an account another name; raises BadInput or Conflict."""
-    try:
-        with connection.begin_nested():
-            connection.execute(text("update accounts set name = :name where id = :id"), {"name": usable_name(name), "id": account.id})
-    except IntegrityError as error:
-        raise Conflict(f"There is already an account named '{name}'.") from error
-    audit.record(connection, actor, "account.rename", usable_name(name), before={"name": account.name}, after={"name": usable_name(name)})
+    """Give an account another name, or one of its own back; raises BadInput, and Conflict for a name that is or was another account's."""
+    new = names.usable(name)
+    names.take(connection, new, account.id, account.role)
+    connection.execute(text("update accounts set name = :name where id = :id"), {"name": new, "id": account.id})
+    audit.record(connection, actor, "account.rename", new, before={"name": account.name}, after={"name": new})
 
 
 def set_password(
@@ -154,20 +155,12 @@ def password_matches(connection: Connection, name: str, password: str) -> Accoun
     lowered = name.strip().lower()
     row = connection.execute(
         text(_SELECT + " where name = :name and disabled_at is null"),
-        {"name": lowered if _NAME.fullmatch(lowered) else ""},  # no account has that name, and Postgres takes no NUL in text
+        {"name": lowered if names.FORM.fullmatch(lowered) else ""},  # no account has that name, and Postgres takes no NUL in text
     ).one_or_none()
     if row is None or row.password_hash is None:
         _verify(_NOBODY, password)
         return None
     return _account(row) if _verify(row.password_hash, password) else None
-
-
-def usable_name(name: str) -> str:
-    """The name in lower case; raises BadInput when it is not one."""
-    lowered = name.strip().lower()
-    if not _NAME.fullmatch(lowered):
-        raise BadInput("A name has 1 to 64 letters, digits or . _ @ + - and begins and ends with a letter or a digit.")
-    return lowered
 
 
 def _hash(password: str) -> str:

@@ -1,4 +1,8 @@
-"""Who changed what, from what, to what: kept for ever."""
+"""Who changed what, from what, to what: kept for ever.
+
+A line keeps the actor's name of that day. No name of an account is ever given to another one (`names`), nor that of a key, so whatever
+an account is called by now, a name says who it was.
+"""
 
 import json
 from collections.abc import Mapping

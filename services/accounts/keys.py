@@ -99,7 +99,8 @@ def create(
 def rotate(connection: Connection, name: str, grace_hours: int = GRACE_HOURS, *, actor: str = "system") -> str:
     """The same key with a new secret, returned this once only; the secret until now works `grace_hours` longer, 0 ends it at once.
 
-    A secret before that one ends at once. Raises BadInput for the hours, NotFound, and Conflict for a revoked key.
+    Raises BadInput for the hours, NotFound, and Conflict for a revoked key and while the secret before this one still works: there is
+    room for two, and what apps were promised to work so long is not ended sooner.
     """
     if not 0 <= grace_hours <= MOST_GRACE_HOURS:
         raise BadInput(f"The old secret may work for 0 to {MOST_GRACE_HOURS} hours more.")
@@ -107,15 +108,24 @@ def rotate(connection: Connection, name: str, grace_hours: int = GRACE_HOURS, *,
     prefix = connection.execute(
         text(
             "update api_keys set previous_hash = secret_hash, previous_until = now() + make_interval(hours => :hours), secret_hash = :hash"
-            " where name = :name and revoked_at is null returning prefix"
+            " where name = :name and revoked_at is null and coalesce(previous_until <= now(), true) returning prefix"
         ),
         {"name": name, "hours": grace_hours, "hash": tokens.digest(secret)},
     ).scalar()
     if prefix is None:
-        raise Conflict(f"The key '{by_name(connection, name).name}' is revoked: make another one.")
+        raise _not_rotated(by_name(connection, name))
     hours = {"grace_hours": grace_hours}
     audit.record(connection, actor, "key.rotate", name, hours, before={"secret": "old"}, after={"secret": "new", **hours})
     return f"bnk_{prefix}_{secret}"
+
+
+def _not_rotated(key: Key) -> Conflict:
+    if key.revoked_at is not None or key.previous_until is None:
+        return Conflict(f"The key '{key.name}' is revoked: make another one.")
+    return Conflict(
+        f"The key '{key.name}' was rotated already, and its old secret works until {key.previous_until:%Y-%m-%d %H:%M} UTC: to rotate it"
+        " again would end that secret at once for every app that still has it. Wait until then, or revoke the key and make another one."
+    )
 
 
 def verify(connection: Connection, presented: str, *scopes: str) -> Key:

@@ -4,11 +4,11 @@ from sqlalchemy import Connection, text
 
 from services.accounts import accounts, audit, sign_ins, tokens
 from services.accounts.accounts import Account
+from services.accounts.names import FIRST
 from services.errors import Conflict, NotFound, Unauthenticated
 from services.settings import settings
 
 HOURS = 24
-FIRST = "admin"
 
 
 def mint(connection: Connection, account: str = FIRST, *, actor: str = "system") -> str:

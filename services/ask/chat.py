@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from services.accounts.accounts import ROLES
 from services.ask import conversation, faq, figures, statistics, suggest, templates, vocabulary, wording
+from services.ask.asker import Asker
 from services.ask.conversation import Conversation
 from services.ask.dates import Calendar, Period
 from services.ask.figures import Cell, Figures
@@ -27,14 +28,6 @@ from services.metrics.freshness import zone_of
 from services.settings import settings
 
 Source = Literal["faq", "template", "clarification", "fallback"]
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks: the name that turns are kept under, and the role."""
-
-    name: str
-    role: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +60,8 @@ def ask(message: str, asker: Asker, conversation_id: str | None = None) -> Reply
     if len(question) > LONGEST:
         raise BadInput(f"A question has at most {LONGEST} characters; this one has {len(question):,}.")
     with transaction() as connection:
-        conversation.check_rate(connection, asker.name)
-        talk = conversation.find(connection, conversation_id, asker.name)
+        conversation.check_rate(connection, asker)
+        talk = conversation.find(connection, conversation_id, asker)
         known = faq.match(question)
         told, computed_at = statistics.read(connection, known.needs) if known and known.needs else ({}, None)
         version, zone = ("", None) if known else (vocabulary.version(connection), zone_of(connection))
@@ -83,7 +76,7 @@ def ask(message: str, asker: Asker, conversation_id: str | None = None) -> Reply
     took_ms = (time.perf_counter() - began) * 1_000
     with transaction() as connection:
         turn_id = conversation.keep(
-            connection, talk, asker.name, question, made.reply.source, _kept(made.reply), frame=made.frame, blocked=made.blocked,
+            connection, talk, asker, question, made.reply.source, _kept(made.reply), frame=made.frame, blocked=made.blocked,
             response_ms=took_ms,
         )  # fmt: skip
     total_ms = round((time.perf_counter() - began) * 1_000, 2)

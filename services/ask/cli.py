@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from services.ask import chat, sample, statistics, tables, templates, vocabulary
-from services.ask.chat import Asker
+from services.ask.asker import Asker
 from services.ask.dates import Calendar
 from services.clock import today
 from services.db import transaction

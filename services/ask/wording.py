@@ -140,10 +140,10 @@ def _groups(frame: Frame, subject: Subject, measure: Measure, figures: Figures, 
     if frame.shape == "trend" and len(frame.by) == 1:
         return _course(frame, subject, measure, figures, about)
     said = [f"{_key(frame, subject, row)}: {number(row[-1], measure.unit)}" for row in figures.rows[:TOLD]]
-    order = {"top": "highest first, ", "bottom": "lowest first, "}.get(frame.shape, "")
+    order = {"top": ", highest first", "bottom": ", lowest first"}.get(frame.shape, "")
     more = len(figures.rows) - len(said)
     rest = f"; and {more:,} more in the table" if more else ""
-    return f"{_capital(measure.label)} by {by}, {order}{'; '.join(said)}{rest}{_in_brackets(about)}."
+    return f"{_capital(measure.label)} by {by}{order}: {'; '.join(said)}{rest}{_in_brackets(about)}."
 
 
 def _course(frame: Frame, subject: Subject, measure: Measure, figures: Figures, about: Sequence[str]) -> str:

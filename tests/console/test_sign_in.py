@@ -142,6 +142,25 @@ def test_it_sets_a_first_password_and_name_after_a_link(ui: Server) -> None:
     assert who(sign_ins.sign_in("boss", NEW, "192.0.2.1")) == who(token)
 
 
+def test_a_freed_name_is_refused_with_all_that_it_opened(ui: Server) -> None:
+    with transaction() as connection:
+        admin = links.use(connection, links.mint(connection))
+        bob = sign_ins.begin(connection, accounts.create(connection, "bob", "viewer"))
+    with ui.client(admin) as first, ui.client(bob) as second:
+        asked = first.post("/api/chat/", json={"message": "accounts by role"}).json()
+        assert first.post("/account", data={"name": "jane"}).status_code == 303
+        for name, status, told in (("admin", 409, "choose another"), ("system", 400, "choose another")):
+            answer = second.post("/account", data={"name": name})
+            assert (answer.status_code, told in answer.text) == (status, True)
+        again = {"message": "help", "conversation_id": asked["conversation_id"]}
+        assert second.post("/api/chat/", json=again).status_code == 404
+        assert first.post("/api/chat/", json=again).status_code == 200, "it goes on under another name"
+        assert first.post("/account", data={"name": "admin"}).status_code == 303, "one's own name may be had back"
+    with transaction() as connection:
+        link = sign_ins.who(connection, links.use(connection, links.mint(connection)))
+    assert link == who(admin)
+
+
 def test_it_changes_a_password_only_for_who_knows_the_old_one(ui: Server, session: str) -> None:
     with transaction() as connection:
         other = sign_ins.begin(connection, accounts.by_name(connection, "jane"))

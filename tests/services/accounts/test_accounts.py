@@ -100,6 +100,38 @@ def test_it_renames_unless_the_name_is_taken() -> None:
         assert [account.name for account in accounts.listing(connection)] == ["janet", "joe"]
 
 
+@pytest.mark.parametrize("role", ["viewer", "admin"])
+def test_a_name_that_an_account_had_is_nobody_elses_even_when_that_account_is_gone(role: str) -> None:
+    with transaction() as connection:
+        jane, joe = (accounts.create(connection, name, "admin") for name in ("jane", "joe"))
+        accounts.rename(connection, jane, "janet")
+        for _ in range(2):
+            with pytest.raises(Conflict, match="has or had the name 'jane'"):
+                accounts.create(connection, "Jane", role)
+            with pytest.raises(Conflict, match="has or had the name 'jane'"):
+                accounts.rename(connection, joe, "Jane")
+            assert {account.name for account in accounts.listing(connection)} <= {"janet", "joe"}
+            connection.execute(text("delete from accounts where id = :id"), {"id": jane.id})
+
+
+def test_an_account_may_have_its_own_former_name_back() -> None:
+    with transaction() as connection:
+        jane = accounts.create(connection, "jane", "viewer")
+        for name in ("janet", "jane", "janet"):
+            accounts.rename(connection, jane, name)
+            assert accounts.by_name(connection, name).id == jane.id
+
+
+@pytest.mark.parametrize("name", ["system", " System", "schedule", "readers", "nobody", "command line", "key:app"])
+def test_nobody_is_named_as_what_is_no_person(name: str) -> None:
+    with transaction() as connection:
+        jane = accounts.create(connection, "jane", "admin")
+        with pytest.raises(BadInput):
+            accounts.create(connection, name, "admin")
+        with pytest.raises(BadInput):
+            accounts.rename(connection, jane, name)
+
+
 def test_it_disables_an_account_with_its_sessions_but_never_the_last_admin() -> None:
     with transaction() as connection:
         first = accounts.create(connection, "first", "admin")

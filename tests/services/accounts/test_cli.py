@@ -6,6 +6,7 @@ import io
 
 import pytest
 
+from services.__main__ import main
 from services.accounts import accounts, cli, keys, links, sign_ins
 from services.db import transaction
 from services.errors import BadInput, Unauthenticated
@@ -50,6 +51,16 @@ def test_it_limits_and_rotates_a_key(capsys: pytest.CaptureFixture[str]) -> None
     header, listed = capsys.readouterr().out.splitlines()
     assert "old secret until" in header
     assert listed[header.index("limit/min") :].split()[0] == "70"
+
+
+def test_it_says_why_a_key_is_not_rotated_again(capsys: pytest.CaptureFixture[str]) -> None:
+    run("keys", "create", "--name", "tutor", "--scope", "telemetry")
+    assert run("keys", "rotate", "tutor") == 0
+    capsys.readouterr()
+    assert main(["keys", "rotate", "tutor"]) == 2
+    told = capsys.readouterr()
+    assert not told.out
+    assert "its old secret works until" in told.err
 
 
 def test_it_creates_a_user_with_a_link_and_makes_more_links(capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,9 +84,37 @@ def test_no_grace_ends_the_old_secret_at_once() -> None:
     assert (works(old), works(new)) == (False, True)
 
 
+@pytest.mark.parametrize("hours", [24, 0])
+def test_a_promised_grace_is_kept(hours: int) -> None:
+    secrets = [made(), rotated()]
+    until = scalar("select to_char(previous_until at time zone 'utc', 'YYYY-MM-DD HH24:MI') from api_keys")
+    with pytest.raises(Conflict, match=f"until {until} UTC.* Wait until then, or revoke the key and make another one"):
+        rotated(grace_hours=hours)
+    assert [works(secret) for secret in secrets] == [True, True]
+    assert scalar("select count(*) from audit where action = 'key.rotate'") == 1
+
+
 def test_only_the_last_two_secrets_work() -> None:
-    secrets = [made(), rotated(), rotated()]
+    secrets = [made(), rotated()]
+    run("update api_keys set previous_until = now()")
+    secrets.append(rotated())
     assert [works(secret) for secret in secrets] == [False, True, True]
+
+
+def test_of_two_rotations_at_once_one_is_refused() -> None:
+    old, refused = made(), []
+
+    def rotation(_: int) -> str | None:
+        try:
+            return rotated()
+        except Conflict as conflict:
+            refused.append(conflict)
+            return None
+
+    with ThreadPoolExecutor(2) as threads:
+        new = [secret for secret in threads.map(rotation, range(2)) if secret]
+    assert (len(new), len(refused)) == (1, 1)
+    assert (works(old), works(new[0])) == (True, True)
 
 
 def test_it_stores_no_secret_of_a_rotation() -> None:

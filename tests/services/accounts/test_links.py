@@ -31,6 +31,19 @@ def test_it_follows_the_first_admin_to_another_name() -> None:
     assert known.name == "jane"
 
 
+def test_no_viewer_gets_the_link_of_the_first_admin_by_its_name() -> None:
+    with transaction() as connection:
+        accounts.create(connection, "boss", "admin")
+        bob = accounts.create(connection, "bob", "viewer")
+        with pytest.raises(Conflict, match="only for an account with the role admin"):
+            accounts.rename(connection, bob, "admin")
+        with pytest.raises(Conflict, match="only for an account with the role admin"):
+            accounts.create(connection, "admin", "operator")
+        known = sign_ins.who(connection, links.use(connection, links.mint(connection)))
+    assert known is not None
+    assert known.name == "boss"
+
+
 def test_it_works_once_even_when_used_twice_at_the_same_time() -> None:
     with transaction() as connection:
         token = links.mint(connection)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from services.ask import chat, conversation, faq, learning, statistics
-from services.ask.chat import Asker, Reply
+from services.ask.asker import Asker
+from services.ask.chat import Reply
 from services.ask.normalise import clean, tokens
 from services.db import transaction
 from services.errors import BadInput, NotFound, TooMuch
@@ -59,7 +60,7 @@ def ask(message: str, asker: Asker = VERA, talk: Reply | None = None) -> Reply:
 def test_an_answer_has_its_figures_reading_and_page() -> None:
     told = ask("How many barangays by region?")
     assert told.source == "template"
-    assert told.answer == "Communities by region, Region I (Ilocos Region): 48; Region III (Central Luzon): 12 (level barangays)."
+    assert told.answer == "Communities by region: Region I (Ilocos Region): 48; Region III (Central Luzon): 12 (level barangays)."
     assert told.interpretation == "number of communities · by region · level barangays"
     assert told.data
     assert told.data["rows"] == [["Region I (Ilocos Region)", 48], ["Region III (Central Luzon)", 12]]
@@ -106,12 +107,12 @@ def test_a_conversation_goes_on_and_is_its_askers_own() -> None:
     with pytest.raises(BadInput, match="conversation_id"):
         chat.ask("meetings", VERA, "mine")
     with transaction() as connection:
-        kept = conversation.turns(connection, first.conversation_id, "vera")
+        kept = conversation.turns(connection, first.conversation_id, VERA)
         assert [turn.message for turn in kept] == ["meetings by status", "and by kind?"]
-        assert conversation.turns(connection, first.conversation_id, "ada") == []
-        conversation.rate(connection, kept[0].id, "vera", 0)
+        assert conversation.turns(connection, first.conversation_id, ADA) == []
+        conversation.rate(connection, kept[0].id, VERA, 0)
         with pytest.raises(NotFound):
-            conversation.rate(connection, kept[0].id, "ada", 1)
+            conversation.rate(connection, kept[0].id, ADA, 1)
 
 
 def test_an_unknown_word_is_named_and_useful_questions_are_offered() -> None:
@@ -230,14 +231,15 @@ def test_every_faq_is_found_by_each_of_its_forms_and_filled_from_the_cache() -> 
         answered = ask(entry.forms[0])
         assert (answered.source, answered.interpretation) == ("faq", entry.name)
         assert faq.LATER not in answered.answer
-    assert "70 places: 60 barangays, 4 municipalities, 1 cities, 3 provinces and 2 regions." in ask("how many places do you know?").answer
+    said = ask("how many places do you know?").answer
+    assert "Places: 70. Barangays: 60, municipalities: 4, cities: 1, provinces: 3, regions: 2." in said
 
 
 def test_a_statistic_is_as_it_was_when_the_job_ran() -> None:
     with transaction() as connection:
         statistics.refresh(connection)
         connection.execute(text("update ask_statistics set value = to_jsonb('41'::text) where name = 'needs'"))
-    assert "41 are known." in ask("What is a needs assessment?").answer
+    assert "Known: 41." in ask("What is a needs assessment?").answer
     with transaction() as connection:
         assert statistics.refresh(connection)["needs"] == "400"
         connection.execute(text("delete from ask_statistics where name = 'needs'"))

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from services.ask import chat
-from services.ask.chat import Asker, Reply
+from services.ask.asker import Asker
+from services.ask.chat import Reply
 from tests.services.ask import world
 
 pytestmark = pytest.mark.usefixtures("filled")

@@ -23,7 +23,8 @@ def refuse(*_, **__): raise AssertionError("Ask reached for a model")
 services.ai.gateway.generate = services.ai.providers.gemini.generate = services.jobs.truth.enqueue = refuse
 socket.socket.connect = refuse                       # psycopg2 does not pass here; HTTP clients do
 from services.ask import chat
-told = [chat.ask(message, chat.Asker("prover", "admin")).source for message in json.loads(sys.argv[1])]
+from services.ask.asker import Asker
+told = [chat.ask(message, Asker("prover", "admin")).source for message in json.loads(sys.argv[1])]
 print(json.dumps({"before": before, "told": told}))
 """
 MESSAGES = [

@@ -19,7 +19,7 @@ from services.ask.outcome import Understood
 from services.ask.subjects import SUBJECTS
 from services.ask.templates import Template
 from services.ask.understand import understand
-from services.clock import today
+from services.clock import today, utc_now
 from services.db import transaction
 from services.settings import settings
 from tests.benchmarks.page_data import RAW, _raw
@@ -96,7 +96,11 @@ def _count(keep: Callable[[pd.DataFrame], Any]) -> Callable[[pd.DataFrame], Valu
     return lambda rows: float(keep(rows).sum())
 
 
-NOW = pd.Timestamp.now().normalize()
+def _today() -> pd.Timestamp:
+    """When it is asked, not when this file was read: midnight may lie between."""
+    return pd.Timestamp(utc_now().date())
+
+
 COMPUTE: dict[tuple[str, str], Callable[[pd.DataFrame], Value]] = {
     ("communities", "population"): _sum("population"),
     ("communities", "population_avg"): _mean("population"),
@@ -119,8 +123,8 @@ COMPUTE: dict[tuple[str, str], Callable[[pd.DataFrame], Value]] = {
     ("projects", "late"): _count(lambda rows: rows["end_current"] > rows["end_planned"]),
     ("projects", "length"): _days("end_planned", "start_planned"),
     ("projects", "no_end"): _count(lambda rows: rows["end_current"].isna() & rows["end_planned"].isna()),
-    ("people", "tenure"): lambda rows: _number((NOW - rows["joined_on"]).dt.days.mean()),
-    ("tasks", "overdue"): _count(lambda rows: (rows["due_on"] < NOW) & (rows["status"] != "done")),
+    ("people", "tenure"): lambda rows: _number((_today() - rows["joined_on"]).dt.days.mean()),
+    ("tasks", "overdue"): _count(lambda rows: (rows["due_on"] < _today()) & (rows["status"] != "done")),
     ("tasks", "done_days"): _days("done_on", "created_on"),
     ("imports", "rows"): _sum("read"),
     ("imports", "rejected"): _sum("rejected"),
