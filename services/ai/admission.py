@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from services.ai import breaker, budgets, hosts, ledger, periods, prices, rates
 from services.ai.breaker import Place
@@ -46,15 +46,22 @@ def admit(
         if unit_prices is None and not allow_unpriced:
             raise Failure("unpriced", f"{about.provider}/{about.model} has no known price.")
         nano = 0 if unit_prices is None else prices.ceiling_nano(unit_prices, input_tokens, output_tokens)
-        applying = budgets.applying(connection, module=about.module, provider=about.provider, model=about.model, user=about.user)
-        if not periods.admit(connection, applying, nano):
-            raise Failure("budget_gone", "The budget does not allow another call.")
-        entry = ledger.open_entry(
-            connection,
-            replace(about, host=place.host),
-            reserved_nano=nano,
-            ceiling_tokens=input_tokens + output_tokens,
-            period_ids=applying,
-            wait_s=wait_s,
-        )
-    return Admitted(place, entry, unit_prices)
+        applying = _applying(connection, about)
+        if periods.admit(connection, applying, nano):
+            entry = ledger.open_entry(
+                connection,
+                replace(about, host=place.host),
+                reserved_nano=nano,
+                ceiling_tokens=input_tokens + output_tokens,
+                period_ids=applying,
+                wait_s=wait_s,
+            )
+            return Admitted(place, entry, unit_prices)
+        connection.rollback()  # a place that was taken to probe it, too
+    with transaction() as connection:
+        periods.note_refused(connection, _applying(connection, about), nano)
+    raise Failure("budget_gone", "The budget does not allow another call.")
+
+
+def _applying(connection: Connection, about: About) -> list[int]:
+    return budgets.applying(connection, module=about.module, provider=about.provider, model=about.model, user=about.user)

@@ -28,7 +28,11 @@ APPLYING = """
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A budget with what its current period has used of it; unknown is what may have been billed, at its ceiling."""
+    """A budget with what its current period has used of it; unknown is what may have been billed, at its ceiling.
+
+    `refused` calls found no room in it, the last at `refused_at`, since it is as it is: a call is admitted only if all of what it may
+    cost fits, so a budget may refuse every call before it is used up.
+    """
 
     id: int
     scope: Scope
@@ -39,15 +43,22 @@ class State:
     thresholds: tuple[int, ...]
     starts_at: datetime
     ends_at: datetime
-    reserved_nano: int
-    spent_nano: int
-    unknown_nano: int
-    crossed: tuple[int, ...]
+    reserved_nano: int = 0
+    spent_nano: int = 0
+    unknown_nano: int = 0
+    crossed: tuple[int, ...] = ()
+    refused: int = 0
+    refused_at: datetime | None = None
 
     @property
     def used_nano(self) -> int:
         """What may be gone already."""
         return self.spent_nano + self.unknown_nano
+
+    @property
+    def reached(self) -> tuple[int, ...]:
+        """Thresholds that what is used has reached under the cap of now."""
+        return tuple(percent for percent in self.thresholds if self.used_nano and self.used_nano * 100 >= percent * self.cap_nano)
 
 
 def set_budget(
@@ -144,12 +155,9 @@ def alone(connection: Connection) -> None:
 
 def _state(connection: Connection, budget: Row[Any]) -> State:
     starts_at, ends_at = span(budget.period, budget.now)
-    reserved, spent, unknown, crossed = periods.used(connection, budget.id, starts_at)
     told = {name: getattr(budget, name) for name in ("id", "scope", "name", "period", "cap_nano", "hard_stop")}
-    return State(
-        **told, thresholds=tuple(budget.thresholds), starts_at=starts_at, ends_at=ends_at, reserved_nano=reserved, spent_nano=spent,
-        unknown_nano=unknown, crossed=crossed,
-    )  # fmt: skip
+    used = periods.used(connection, budget.id, starts_at)
+    return State(**told, thresholds=tuple(budget.thresholds), starts_at=starts_at, ends_at=ends_at, **used)
 
 
 def _standing(connection: Connection, which: str, values: Mapping[str, object]) -> dict[str, object] | None:

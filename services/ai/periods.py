@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -14,6 +15,15 @@ with held as (
 update budget_periods p set reserved_nano = p.reserved_nano + :nano from held h
 where p.id = h.id and (select bool_and(fits) from held)
 returning p.id
+"""
+# Told of those that stood in the way only, and after the transaction that was refused, of which nothing is left.
+REFUSED = """
+with held as (
+    select p.id from budget_periods p join budgets b on b.id = p.budget_id
+    where p.id = any(:ids) and b.hard_stop and p.reserved_nano + p.spent_nano + p.unknown_nano + :nano > b.cap_nano
+    order by p.id for update of p
+)
+update budget_periods p set refused = refused + 1, refused_at = clock_timestamp() from held where p.id = held.id
 """
 # A crossing is recorded once, by whoever makes it.
 MOVE = """
@@ -61,16 +71,32 @@ def admit(connection: Connection, period_ids: Sequence[int], nano: int) -> bool:
     return len(connection.execute(text(ADMIT), {"ids": list(period_ids), "nano": nano}).all()) == len(period_ids)
 
 
+def note_refused(connection: Connection, period_ids: Sequence[int], nano: int) -> None:
+    """Count a call that was not admitted in the periods that have no room for it."""
+    connection.execute(text(REFUSED), {"ids": list(period_ids), "nano": nano})
+
+
 def move(connection: Connection, period_ids: Sequence[int], *, reserved: int = 0, spent: int = 0, unknown: int = 0) -> None:
     """Add to what they hold reserved, spent and unknown, and record the thresholds that are crossed by it."""
     connection.execute(text(MOVE), {"ids": list(period_ids), "reserved": reserved, "spent": spent, "unknown": unknown})
 
 
 def begin(connection: Connection, budget_id: int, starts_at: datetime, ends_at: datetime) -> None:
-    """Start counting for a budget in the middle of a period: with what the ledger has of it. Nobody may reserve meanwhile."""
-    if not _make(connection, budget_id, starts_at, ends_at):
-        return
+    """Start counting for a budget in the middle of a period: with what the ledger has of it. Nobody may reserve meanwhile.
+
+    Where it was counted already, what is recorded of it is made right for the cap and the thresholds as they are now.
+    """
+    made = _make(connection, budget_id, starts_at, ends_at)
     period_id = _find(connection, [(budget_id, starts_at, ends_at)])[0]
+    if made:
+        _count(connection, budget_id, period_id, starts_at)
+    else:
+        _forget_what_was(connection, period_id)
+    move(connection, [period_id])
+
+
+def _count(connection: Connection, budget_id: int, period_id: int, starts_at: datetime) -> None:
+    """What the ledger has of a budget since then."""
     connection.execute(
         text(
             """
@@ -92,20 +118,38 @@ def begin(connection: Connection, budget_id: int, starts_at: datetime, ends_at: 
         ),
         {"period": period_id, "budget": budget_id, "starts_at": starts_at},
     )
-    move(connection, [period_id])
 
 
-def used(connection: Connection, budget_id: int, starts_at: datetime) -> tuple[int, int, int, tuple[int, ...]]:
-    """Reserved, spent and unknown nano-USD of a period, and the thresholds it crossed."""
-    row = connection.execute(
+def _forget_what_was(connection: Connection, period_id: int) -> None:
+    """Crossings of thresholds that are not crossed any more, and what was refused: another cap may allow it."""
+    connection.execute(
         text(
-            "select reserved_nano, spent_nano, unknown_nano,"
+            """
+            delete from budget_crossings c using budget_periods p join budgets b on b.id = p.budget_id
+            where c.period_id = :period and p.id = c.period_id
+                and not (c.percent = any(b.thresholds) and (p.spent_nano + p.unknown_nano) * 100 >= c.percent * b.cap_nano)
+            """
+        ),
+        {"period": period_id},
+    )
+    connection.execute(text("update budget_periods set refused = 0, refused_at = null where id = :period"), {"period": period_id})
+
+
+def used(connection: Connection, budget_id: int, starts_at: datetime) -> dict[str, Any]:
+    """Reserved, spent and unknown nano-USD of a period, the thresholds it crossed, how many calls it refused and when last.
+
+    Empty for one that nothing was asked of yet.
+    """
+    rows = connection.execute(
+        text(
+            "select reserved_nano, spent_nano, unknown_nano, refused, refused_at,"
             " array(select percent from budget_crossings c where c.period_id = p.id order by percent) as crossed"
             " from budget_periods p where budget_id = :budget and starts_at = :starts_at"
         ),
         {"budget": budget_id, "starts_at": starts_at},
-    ).one_or_none()
-    return (0, 0, 0, ()) if row is None else (row.reserved_nano, row.spent_nano, row.unknown_nano, tuple(row.crossed))
+    )
+    found = rows.mappings().one_or_none()
+    return {} if found is None else dict(found) | {"crossed": tuple(found["crossed"])}
 
 
 def differences(connection: Connection) -> list[dict[str, int]]:

@@ -111,6 +111,21 @@ def test_a_changed_budget_holds_at_once_and_an_ended_one_no_more(database: None)
     assert call(10**15) is not None
 
 
+def test_what_is_recorded_of_a_period_is_right_for_another_cap(database: None) -> None:
+    def cap(nano: int) -> budgets.State:
+        with transaction() as connection:
+            budgets.set_budget(connection, scope="user", name="u1", period="day", cap_nano=nano, actor="ada")
+        return states()["user", "u1", "day"]
+
+    cap(1_000)
+    settle(call(600, user="u1"), 600)
+    assert states()["user", "u1", "day"].crossed == (50,)
+    raised = cap(20_000)
+    assert (raised.crossed, raised.reached) == ((), ())
+    lowered = cap(120)
+    assert (lowered.crossed, lowered.reached) == ((50, 80, 100), (50, 80, 100))
+
+
 @pytest.mark.parametrize(
     ("told", "said"),
     [

@@ -14,6 +14,7 @@ from services.ai.models import Limit
 from services.ai.outcomes import OUTCOMES, Outcome, Refused, Unanswered
 from services.db import transaction
 from services.errors import Conflict, NotFound, Unavailable
+from services.health import attention
 from services.jobs import claim, enqueue
 from services.settings import settings
 from services.telemetry.inbox import Receipt
@@ -176,6 +177,16 @@ def test_a_budget_that_is_gone_stops_the_chain_before_anything_is_asked(gemini: 
     assert generate(request(fallback=lambda: "facts")).outcome == "budget_gone"
     assert generate(request(module="projects")).outcome == "answered"
     assert len(gemini.calls) == len(entries()) == 1
+    with transaction() as connection:
+        refused = {(state.scope, state.period): state.refused for state in budgets.states(connection)}
+        assert refused == {("all", "day"): 0, ("all", "month"): 0, ("module", "day"): 2}
+    (need,) = [need for need in attention.needs(attention.look()) if need.page == "cost"]
+    assert need.words.startswith(
+        "0% of the budget for this day of the module communities is used. 2 calls were refused because not enough is left, the last on "
+    )
+    with transaction() as connection:
+        budgets.set_budget(connection, scope="module", name="communities", period="day", cap_nano=budgets.NANO, actor="ada")
+    assert [need for need in attention.needs(attention.look()) if need.page == "cost"] == []
 
 
 def test_an_unpriced_model_is_refused_unless_allowed_and_then_unknown(gemini: ModelServer, rules: Rules) -> None:
