@@ -11,8 +11,9 @@ from services.clock import today, utc_now
 from services.costs import from_operations, from_rollups
 from services.costs.from_operations import Window
 from services.costs.suggestion import DAYS, LEAST_NANO, Suggestion
-from services.db import transaction
+from services.db import reading, transaction
 from services.metrics.freshness import zone_of
+from services.metrics.snapshot import Snapshot
 from services.pricing import current
 
 SPENDER_DAYS = (1, 7, 30)
@@ -72,9 +73,10 @@ def find() -> dict[str, int]:
 def suggestions(connection: Connection, now: datetime) -> list[Suggestion]:
     """All that the last thirty days show, however little it would save."""
     window = Window(now - timedelta(days=DAYS), now)
-    days = from_rollups.split_days(today(zone_of(connection)) + timedelta(days=1))
-    done = from_rollups.work(connection, days[0][0], days[1][1])
-    before, recent = (from_rollups.work(connection, *of) for of in days)
+    snapshot = Snapshot(connection, zone_of(connection))
+    days = from_rollups.split_days(today(snapshot.zone) + timedelta(days=1))
+    done = from_rollups.work(snapshot, days[0][0], days[1][1])
+    before, recent = (from_rollups.work(snapshot, *of) for of in days)
     prices = current.prices(connection, {key[2:] for key in done}, utc_now())
     return [
         *from_rollups.cheaper_models(done, prices),
@@ -88,7 +90,7 @@ def suggestions(connection: Connection, now: datetime) -> list[Suggestion]:
 
 def listing() -> Found:
     """What was found last, what saves most first."""
-    with transaction() as connection:
+    with reading() as connection:
         at = connection.execute(text("select value ->> 'at' from console_state where key = 'cost_findings'")).scalar()
         columns = ", ".join(Suggestion.__slots__)
         rows = connection.execute(text(f"select {columns} from cost_suggestions order by saves_nano desc, id"))  # noqa: S608 - constants
@@ -97,7 +99,7 @@ def listing() -> Found:
 
 def top_spenders(days: int, kind: str) -> pd.DataFrame:
     """Who spent most in the last 1, 7 or 30 days: source ("" for users), key, operations, unpriced, cost_usd (Decimal), found_at."""
-    with transaction() as connection:
+    with reading() as connection:
         rows = connection.execute(
             text(
                 "select source, key, operations, unpriced, cost_nano / 1e9::numeric as cost_usd, found_at from cost_spenders"

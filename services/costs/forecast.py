@@ -7,7 +7,7 @@ that of the same forecast made at up to twelve earlier days for as many days ahe
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from math import inf, sqrt
+from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,8 @@ class Spending:
 class Forecast:
     """USD at the end, with what holds it in four of five cases; `error` is the mean back-tested error as a share of what was spent.
 
-    `low`, `high` and `error` are None where there are fewer than FEWEST back-tests; `trials` says how many there were.
+    `low`, `high` and `error` are None where there are fewer than FEWEST back-tests, `error` also where nothing was spent in any of them:
+    it would be a share of nothing. `trials` says how many there were.
     """
 
     spent: float
@@ -81,7 +82,7 @@ def forecast(known: Spending, spent_before: float, end: date) -> Forecast | None
     left = sqrt((days - known.elapsed) / days)
     scale = float(np.sqrt((errors**2).mean()) * sqrt(1 + 1 / len(errors)) * left)
     reach = quantile((1 + INTERVAL) / 2, len(errors) - 1) * scale
-    off = float(np.abs(errors).sum() / sums.sum()) if sums.sum() else (inf if errors.any() else 0.0)
+    off = float(np.abs(errors).sum() / sums.sum()) if sums.any() else None
     return Forecast(spent, expected, max(expected - reach, spent), expected + reach, off, len(errors), path, scale)
 
 

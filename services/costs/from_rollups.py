@@ -6,9 +6,8 @@ from datetime import date, timedelta
 from itertools import groupby
 from math import sqrt
 
-from sqlalchemy import Connection
-
 from services.costs.suggestion import DAYS, Suggestion
+from services.metrics.snapshot import Snapshot
 from services.metrics.totals import totals
 from services.pricing.cost import PICO_PER_NANO
 from services.pricing.current import Model, base_pico
@@ -51,9 +50,9 @@ Key = tuple[str, str, str, str]  # BY
 COLUMNS = tuple(field.name for field in fields(Work))
 
 
-def work(connection: Connection, start: date, end: date) -> dict[Key, Work]:
+def work(snapshot: Snapshot, start: date, end: date) -> dict[Key, Work]:
     """What was done in days [start, end) by module, operation, provider and model."""
-    sums = totals(connection, (start, end), BY, COLUMNS, {})
+    sums = totals(snapshot, (start, end), BY, COLUMNS, {})
     rows = zip(*(sums[name] for name in COLUMNS), strict=True)
     return {key: Work(*(value or 0 for value in row)) for key, row in zip(sums.keys, rows, strict=True)}  # type: ignore[misc]
 
@@ -64,7 +63,7 @@ def cheaper_models(done: Mapping[Key, Work], prices: Prices) -> Iterator[Suggest
         keys = list(group)
         most = sum(done[key].n for key in keys)
         able = [key for key in keys if done[key].n >= max(FEWEST_CALLS, FEWEST_SHARE * most) and done[key].told_tokens and done[key].billed]
-        for key in able:
+        for key in (one for one in able if done[one].cost_nano):  # what cost nothing needs no cheaper one
             good = [other for other in able if other != key and _as_good(done[other], done[key])]
             offers = [(_cost_at(done[key], prices.get(other[2:])), other) for other in good]
             least = min(((cost, other) for cost, other in offers if cost is not None), default=None)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import dropwhile
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -54,15 +56,14 @@ class Month:
 
 
 class Daily:
-    """Cost by day of the last ninety days, each filter asked once."""
+    """Cost by day of the last ninety days of `zone`, each filter asked once."""
 
-    def __init__(self, now: datetime) -> None:
-        with transaction() as connection:
-            self._zone = zone_of(connection)
-        self.today = today(self._zone)
-        begin, end = (day_start(self.today + timedelta(days=n), self._zone) for n in (0, 1))
+    def __init__(self, now: datetime, zone: ZoneInfo) -> None:
+        self.today = today(zone)
+        begin, end = (day_start(self.today + timedelta(days=n), zone) for n in (0, 1))
         self._elapsed = min(max((now - begin) / (end - begin), 0.0), 1.0)
         self._answers: dict[str, pd.DataFrame] = {}
+        self._costs: dict[str, dict[date, Decimal | None]] = {}
 
     def frame(self, where: Where) -> pd.DataFrame:
         """Columns bucket and cost (Decimal, None where unknown)."""
@@ -71,28 +72,31 @@ class Daily:
             self._answers[str(where)] = metrics.query(["cost"], start=start, end=end, interval="day", where=where).frame
         return self._answers[str(where)]
 
+    def _by_day(self, where: Where) -> dict[date, Decimal | None]:
+        if str(where) not in self._costs:
+            frame = self.frame(where)
+            self._costs[str(where)] = dict(zip(frame["bucket"].dt.date, frame["cost"], strict=True))
+        return self._costs[str(where)]
+
     def used(self, where: Where, first: date) -> Decimal | None:
         """USD from `first` to now; None where operations ran and none of them could be priced."""
-        frame = self.frame(where)
-        known = frame["cost"][frame["bucket"].dt.date >= first]
-        used = sum(known.dropna(), Decimal(0))
-        return None if known.isna().any() and not used else used
+        costs = [cost for day, cost in self._by_day(where).items() if day >= first]
+        used = sum((cost for cost in costs if cost is not None), Decimal(0))
+        return None if None in costs and not used else used
 
     def forecast(self, where: Where, end: date, used: Decimal) -> Forecast | None:
         """From what was `used` of the period so far until the day before `end`."""
-        costs = pd.to_numeric(self.frame(where)["cost"]).astype("float64").fillna(0.0).to_numpy()
-        past = costs[:-1]
-        traffic = past.nonzero()[0]
-        past = past[traffic[0] :] if len(traffic) else past[:0]
-        so_far = min(float(costs[-1]), float(used))
-        return forecast(Spending(self.today, past.tolist(), so_far, self._elapsed), float(used) - so_far, end)
+        costs = [float(cost or 0) for cost in self._by_day(where).values()]
+        past = list(dropwhile(lambda cost: not cost, costs[:-1]))
+        so_far = min(costs[-1], float(used))
+        return forecast(Spending(self.today, past, so_far, self._elapsed), float(used) - so_far, end)
 
 
 def look(where: Mapping[str, list[str]]) -> tuple[Month, list[Outlook]]:
     """The month of what is kept, and every budget that holds: read together, because both rest on the same days."""
     with transaction() as connection:
-        states = budgets.states(connection)
-    daily = Daily(utc_now())
+        states, zone = budgets.states(connection), zone_of(connection)
+    daily = Daily(utc_now(), zone)
     return _month(daily, dict(where)), [_outlook(state, daily) for state in states]
 
 

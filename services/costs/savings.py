@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Connection
-
 from services.clock import utc_now
 from services.metrics.catalogue import NANO
-from services.metrics.kept import KEPT, frozen
+from services.metrics.kept import KEPT, MOVING_S, frozen
+from services.metrics.snapshot import Snapshot
 from services.metrics.table import Table
 from services.metrics.totals import Range, totals
 from services.pricing import current
@@ -34,11 +33,11 @@ class Saved:
 def saved(start_end: Range, where: Mapping[str, Sequence[str]]) -> Saved:
     """In [start, end) as metrics.query takes it. Raises BadInput for an impossible range."""
 
-    def make(connection: Connection) -> Saved:
-        sums = totals(connection, start_end, BY, NEEDS, where)
-        return _of(sums, current.prices(connection, {(str(key[1]), str(key[2])) for key in sums.keys}, utc_now()))
+    def make(snapshot: Snapshot) -> Saved:
+        sums = totals(snapshot, start_end, BY, NEEDS, where)
+        return _of(sums, current.prices(snapshot.connection, {(str(key[1]), str(key[2])) for key in sums.keys}, utc_now()))
 
-    return KEPT.get(("saved", start_end, frozen(where)), make)[1]
+    return KEPT.get(("saved", start_end, frozen(where)), make, age_s=MOVING_S)[1]
 
 
 def _of(sums: Table, prices: Mapping[tuple[str, str], UnitPrices]) -> Saved:

@@ -1,5 +1,6 @@
 """Student's t for whole degrees of freedom, in closed form: the spread of a forecast whose error was seen a dozen times."""
 
+from functools import lru_cache
 from math import atan, cos, inf, pi, sin, sqrt
 
 
@@ -18,6 +19,7 @@ def below(t: float, freedom: int) -> float:
     return 0.5 + (angle + (sin(angle) * total if freedom > 1 else 0.0)) / pi
 
 
+@lru_cache(maxsize=64)
 def quantile(share: float, freedom: int) -> float:
     """The t below which T lies with probability `share`, 0 < share < 1; to nine digits."""
     low, high = -1.0, 1.0

@@ -11,6 +11,7 @@ from services.clock import utc_now
 from services.costs import findings
 from services.costs.suggestion import KINDS, Suggestion
 from services.db import transaction
+from services.pricing import overrides
 from services.settings import settings
 from services.telemetry.forget_user import forget
 from tests.traffic import arrive, operation
@@ -49,7 +50,8 @@ def clean(seed: int = 1, count: int = 1_500) -> Records:
     return made
 
 
-def spread(count: int, first_day: float = DAYS - 0.1, last_day: float = 0.0) -> list[datetime]:
+def spread(count: int, first_day: float = DAYS - 1.1, last_day: float = 0.0) -> list[datetime]:
+    """Moments of the days that are looked at, today among them: just after midnight they begin a day later than at its end."""
     now = utc_now() - timedelta(minutes=20)
     return [now - timedelta(days=first_day - (first_day - last_day) * n / count) for n in range(count)]
 
@@ -59,7 +61,9 @@ def people(made: Records) -> Records:
 
 
 def repeated() -> Records:
-    return people([operation(f"r{n}", at, module="faq", prompt="What are the opening hours?") for n, at in enumerate(spread(200))])
+    return people(
+        [operation(f"r{n}", at, module="faq", prompt="What are the opening hours?") for n, at in enumerate(spread(200, DAYS - 0.1))]
+    )
 
 
 def dear() -> Records:
@@ -131,6 +135,22 @@ def test_it_would_save_what_it_says(planted: object, kind: str, saves: float) ->
     suggestions = found()
     assert set(suggestions) == {kind}
     assert suggestions[kind].saves_nano / 1e9 == pytest.approx(saves, rel=0.03)
+
+
+def test_models_that_cost_nothing_need_no_cheaper_one_and_keep_nothing_else_from_being_found() -> None:
+    for model in ("house-small", "house-large"):
+        with transaction() as connection:
+            units, since = {"input": "0", "output": "0"}, utc_now() - timedelta(days=60)
+            overrides.add(connection, model=model, units=units, effective_from=since, source="our own machine", actor="ada")
+    free = [
+        operation(f"{model}-{n}", at, module="house", model=model, input_tokens=900 + n)
+        for model in ("house-small", "house-large")
+        for n, at in enumerate(spread(100))
+    ]
+    arrive(people(free) + dear())
+    suggestions = found()
+    assert set(suggestions) == {"cheaper_model"}
+    assert suggestions["cheaper_model"].module == "sum"
 
 
 def test_who_spends_most_is_counted_over_sources_for_people_and_within_one_for_sessions() -> None:

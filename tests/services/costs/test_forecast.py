@@ -78,7 +78,7 @@ def test_it_says_nothing_of_its_error_where_it_was_never_tried() -> None:
 def test_nothing_spent_is_a_forecast_of_nothing() -> None:
     made = forecast(Spending(TODAY, [0.0] * 90, 0.0, 0.3), 0.0, END)
     assert made is not None
-    assert (made.expected, made.error, made.chance_over(1.0), made.exhausted_on(1.0)) == (0, 0, 0, None)
+    assert (made.expected, made.error, made.chance_over(1.0), made.exhausted_on(1.0)) == (0, None, 0, None)
 
 
 def test_a_day_can_be_forecast_like_a_month() -> None:
