@@ -15,6 +15,7 @@ from services.db import transaction
 from services.errors import BadInput
 from services.rollups import cells, distinct, feedback_days, kept, session_days
 from services.rollups.state import lock, note_move, zone_of
+from services.rollups.verify import Findings, compare, verify
 from services.settings import settings
 
 CHUNK_ROWS = 100_000
@@ -32,6 +33,7 @@ Report = Callable[[int, int, str], None]
 
 def rebuild(start: date | None, end: date | None, report: Report, stopping: Callable[[], bool]) -> dict[str, object]:
     """Make days [start, end) of the reporting zone again, one transaction each; `report(done, total, note)` after each.
+    What was made is compared with the stored operations again: `differences` says how many cells are not what they say.
 
     Without a range everything that can be is made again in the zone of the settings, in one transaction: readers see the old days
     until the new ones are complete. Raises BadInput for half a range, and for a day whose operations are no longer all stored.
@@ -41,15 +43,17 @@ def rebuild(start: date | None, end: date | None, report: Report, stopping: Call
     if start is None or end is None:
         return _everything(report)
     days = [start + timedelta(days=n) for n in range((end - start).days)]
+    found = Findings()
     for done, day in enumerate(days):
         if stopping():
-            return {"rebuilt_days": done, "of": len(days), "stopped": True}
+            return {"rebuilt_days": done, "of": len(days), "differences": found.differences, "stopped": True}
         with transaction() as connection:
             lock(connection, wait=True)
             _day(connection, day, zone_of(connection))
             note_move(connection)
+            compare(connection, day, day + timedelta(days=1), found)
         report(done + 1, len(days), str(day))
-    return {"rebuilt_days": len(days), "of": len(days)}
+    return {"rebuilt_days": len(days), "of": len(days), "differences": found.differences}
 
 
 def _everything(report: Report) -> dict[str, object]:
@@ -74,7 +78,7 @@ def _everything(report: Report) -> dict[str, object]:
             kept.note_old_zone(connection, old)
             result["old_zone_days"] = {"before": str(old.before), "zone": old.zone}
         note_move(connection)
-    return result
+    return result | {"differences": verify()["differences"]}
 
 
 def _clear(connection: Connection, first: date | None, since: datetime | None) -> None:

@@ -1,6 +1,7 @@
 """Verify: compute every cell of a range again from the stored operations, in SQL, and compare to the unit."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -46,27 +47,30 @@ OF_SESSIONS = {
     ),
 }
 STARTED = "started_at >= :start and started_at < :end"  # beside the days, because instants are what is indexed
+DIFFERING = "differing_days"  # console_state: {day: cells that differed when it was compared last}, without the days that agreed
+Difference = tuple[str, str, int, str, object, object]  # table, bucket, series, column, rolled up, from raw
 OLDEST = "select least((select min(day) from rollup_day), (select min(day) from rollup_session_day))"
 
 
 @dataclass(slots=True)
 class Findings:
-    """What was found so far; differences are (table, bucket, series, column, rolled up, from raw)."""
+    """What was found so far."""
 
     cells: int = 0
     differences: int = 0
-    examples: list[object] = field(default_factory=list)
+    examples: list[Difference] = field(default_factory=list)
     not_checked: int = 0
     checked_from: date | None = None
 
-    def add(self, checked: int, differences: list[object]) -> None:
+    def add(self, checked: int, differences: list[Difference]) -> None:
         self.cells += checked
         self.differences += len(differences)
         self.examples += differences[: EXAMPLES - len(self.examples)]
 
 
 def verify(start: date | None = None, end: date | None = None) -> dict[str, object]:
-    """Compare days [start, end) of the reporting zone, or without a range all that can be; the result is kept for the Health page.
+    """Compare days [start, end) of the reporting zone, or without a range all that can be; the result is kept for the Health page, and
+    of each day whether it differs, until it is compared again.
 
     Returns checked cells, differences, up to 20 examples of (table, bucket, series, column, rolled up, from raw), and how many days
     were `not_checked` because their operations are no longer all stored, with the first day that was. Raises BadInput for half a range.
@@ -90,13 +94,7 @@ def verify(start: date | None = None, end: date | None = None) -> dict[str, obje
         "checked_from": found.checked_from and str(found.checked_from),
     }
     with transaction() as connection:
-        connection.execute(
-            text(
-                "insert into console_state (key, value) values ('verify', cast(:value as jsonb))"
-                " on conflict (key) do update set value = excluded.value"
-            ),
-            {"value": json.dumps(result, default=str)},
-        )
+        _keep(connection, "verify", result)
     return result
 
 
@@ -116,22 +114,54 @@ def _compare(start: date, end: date, found: Findings) -> None:
     """Add what is found in the days [start, end), as far as their operations are all stored."""
     with transaction() as connection:
         lock(connection, wait=True)
-        zone = zone_of(connection)
-        first = max(start, kept.first_day(connection, zone) or start)
-        found.not_checked += (min(first, end) - start).days
-        if first >= end:
-            return
-        found.checked_from = found.checked_from or first
-        bounds = _bounds(first, end, zone)
-        fine = bounds | {"start": max(day_start(first, zone), _whole_hour(utc_now() - FINE_REACH))}
-        day = "(started_at at time zone :zone)::date"
-        quarter = "date_bin('15 minutes', started_at, timestamptz '2000-01-01 00:00:00+00')"
-        found.add(*_cells(connection, "rollup_day", day, bounds))
-        found.add(*_cells(connection, "rollup_15m", quarter, fine))
-        found.add(*_errors(connection, day, bounds))
-        found.add(*_distinct(connection, day, bounds))
-        for table, (key, columns, told) in OF_SESSIONS.items():
-            found.add(*_told(connection, table, key, columns, told, bounds))
+        compare(connection, start, end, found)
+
+
+def compare(connection: Connection, start: date, end: date, found: Findings) -> None:
+    """The same in the caller's transaction, under the lock."""
+    zone = zone_of(connection)
+    first = max(start, kept.first_day(connection, zone) or start)
+    found.not_checked += (min(first, end) - start).days
+    if first >= end:
+        return
+    found.checked_from = found.checked_from or first
+    bounds = _bounds(first, end, zone)
+    fine = bounds | {"start": max(day_start(first, zone), _whole_hour(utc_now() - FINE_REACH))}
+    day = "(started_at at time zone :zone)::date"
+    quarter = "date_bin('15 minutes', started_at, timestamptz '2000-01-01 00:00:00+00')"
+    parts = [
+        _cells(connection, "rollup_day", day, bounds),
+        _cells(connection, "rollup_15m", quarter, fine),
+        _errors(connection, day, bounds),
+        _distinct(connection, day, bounds),
+        *(_told(connection, table, *of_table, bounds) for table, of_table in OF_SESSIONS.items()),
+    ]
+    for part in parts:
+        found.add(*part)
+    differing = Counter(_local_day(bucket, zone) for _, differences in parts for _, bucket, *_ in differences)
+    _note(connection, first, end, differing)
+
+
+def _local_day(bucket: str, zone: ZoneInfo) -> date:
+    """The day of a difference: its bucket, or the one that its quarter hour is in."""
+    return datetime.fromisoformat(bucket).astimezone(zone).date() if ":" in bucket else date.fromisoformat(bucket)
+
+
+def _note(connection: Connection, first: date, end: date, differing: Counter[date]) -> None:
+    """What was just found replaces what was known of the days [first, end); of others it stays known."""
+    known = connection.execute(text("select value from console_state where key = :key"), {"key": DIFFERING}).scalar() or {}
+    others = {day: n for day, n in known.items() if not first <= date.fromisoformat(day) < end}
+    _keep(connection, DIFFERING, others | {str(day): n for day, n in differing.items()})
+
+
+def _keep(connection: Connection, key: str, value: dict[str, object]) -> None:
+    connection.execute(
+        text(
+            "insert into console_state (key, value) values (:key, cast(:value as jsonb))"
+            " on conflict (key) do update set value = excluded.value"
+        ),
+        {"key": key, "value": json.dumps(value, default=str)},
+    )
 
 
 def _bounds(first: date, last: date, zone: ZoneInfo) -> dict[str, object]:
@@ -145,7 +175,7 @@ def _whole_hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-def _cells(connection: Connection, table: str, bucket: str, bounds: dict[str, object]) -> tuple[int, list[object]]:
+def _cells(connection: Connection, table: str, bucket: str, bounds: dict[str, object]) -> tuple[int, list[Difference]]:
     """Sums of raw rows against cells, both ways: what is missing, what is too much, what is different."""
     key = KEYS[table]
     first, last = (":start", ":end") if key == "bucket" else (":first", ":last")
@@ -166,7 +196,7 @@ def _cells(connection: Connection, table: str, bucket: str, bounds: dict[str, ob
         from raw full join cells using ({key}, series_id)
     """  # noqa: S608 - constant names only
     rows = connection.execute(text(statement), bounds).all()
-    differences: list[object] = []
+    differences: list[Difference] = []
     for row in rows:
         raw, cell = row.raw or {}, row.cell or {}
         wrong = [c for c in columns if raw.get(c) != cell.get(c)] + (["histogram"] if row.bad_hist else [])
@@ -174,7 +204,7 @@ def _cells(connection: Connection, table: str, bucket: str, bounds: dict[str, ob
     return len(rows), differences
 
 
-def _errors(connection: Connection, day: str, bounds: dict[str, object]) -> tuple[int, list[object]]:
+def _errors(connection: Connection, day: str, bounds: dict[str, object]) -> tuple[int, list[Difference]]:
     statement = f"""
         with raw as (
             select {day} as day, series_id, error_type, count(*) as n from operations
@@ -186,7 +216,7 @@ def _errors(connection: Connection, day: str, bounds: dict[str, object]) -> tupl
     return len(rows), [("rollup_error", str(r.day), r.series_id, r.error_type, r.cell, r.raw) for r in rows if r.cell != r.raw]
 
 
-def _distinct(connection: Connection, day: str, bounds: dict[str, object]) -> tuple[int, list[object]]:
+def _distinct(connection: Connection, day: str, bounds: dict[str, object]) -> tuple[int, list[Difference]]:
     statement = f"""
         with raw as (
             select {day} as day, series_id, 'user' as kind, count(distinct user_key) as n from operations
@@ -206,7 +236,7 @@ def _distinct(connection: Connection, day: str, bounds: dict[str, object]) -> tu
 
 def _told(
     connection: Connection, table: str, key: str, columns: tuple[str, ...], told: str, bounds: dict[str, object]
-) -> tuple[int, list[object]]:
+) -> tuple[int, list[Difference]]:
     """What sessions and feedback add to their days against the cells, both ways."""
     of_range = "day >= :first and day < :last"
     told = told.format(of_session=f"{of_range} and {STARTED}", of_feedback=f"{of_range} and told_at >= :start and told_at < :end")
@@ -218,7 +248,7 @@ def _told(
         select day, series_id, to_jsonb(raw) as raw, to_jsonb(cells) as cell from raw full join cells using ({key})
     """  # noqa: S608 - constants
     rows = connection.execute(text(statement), bounds).all()
-    differences: list[object] = []
+    differences: list[Difference] = []
     for row in rows:
         raw, cell = row.raw or {}, row.cell or {}
         differences += [
