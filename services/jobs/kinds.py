@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
 
+from services.accounts import audit
 from services.errors import BadInput, Forbidden
 from services.jobs import truth
 
@@ -34,7 +35,8 @@ def post(
     tags: Sequence[str] = (),
     created_by: str,
 ) -> Posted:
-    """Enqueue for somebody outside. Raises Forbidden for a kind that is not theirs to start and BadInput for the rest.
+    """Enqueue for somebody outside, audited where that starts a job. Raises Forbidden for a kind that is not theirs to start and BadInput
+    for the rest.
 
     Their dedupe keys are told apart by kind, so they never stand in the way of keys of our own.
     """
@@ -44,13 +46,14 @@ def post(
         raise BadInput(f"There is no queue '{queue[:100]}' for jobs from outside: leave it out, or choose {_queues()}.")
     if len(truth.as_json(args).encode()) > MOST_ARGS_BYTES:
         raise BadInput(f"The arguments are longer than {MOST_ARGS_BYTES:,} bytes.")
-    key = None if dedupe_key is None else f"{kind}/{dedupe_key}"
+    lane, key = queue or POSTABLE[kind], None if dedupe_key is None else f"{kind}/{dedupe_key}"
     while True:  # the one that was there may end before it is found; then there is room for this one
         made = truth.enqueue(
-            connection, kind, args, queue=queue or POSTABLE[kind], priority=priority, run_at=_utc(run_at), dedupe_key=key, tags=tags,
-            created_by=created_by,
-        )  # fmt: skip
+            connection, kind, args, queue=lane, priority=priority, run_at=_utc(run_at), dedupe_key=key, tags=tags, created_by=created_by
+        )
         if made is not None:
+            # The arguments stay with the job: they may be long, and hold what is not to be kept for ever.
+            audit.record(connection, created_by, "job.start", f"job {made}", {"kind": kind, "queue": lane}, after={"state": "queued"})
             return Posted(made, new=True)
         there = connection.execute(
             text("select id from jobs where dedupe_key = :key and state in ('queued', 'retry', 'running')"), {"key": key}

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote, unquote
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from services.errors import BadInput
 from services.sessions.session import Session
 
 PAGE_ROWS = 100
@@ -47,6 +49,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Operations in order, and the place in the address from which the later ones go on; None when there are none."""
+
+    steps: list[Step]
+    later: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """One piece of feedback: `thumbs` 1 up, -1 down; `rating` 1 to 5; about one operation of the session or about all of it."""
 
@@ -58,26 +68,44 @@ class Said:
     of_operation: bool
 
 
-def steps(connection: Connection, session: Session, after: Step | None = None) -> tuple[list[Step], bool]:
-    """The first operations of a session, or those after one, and whether there are more. Dropped operations are not there any more."""
+def page(connection: Connection, session: Session, after: str | None = None) -> Page:
+    """The first operations of a session, or those after a place. Dropped operations are not there any more.
+
+    Raises BadInput for a place that was not given by a page.
+    """
     if session.first_operation_at is None or session.last_operation_at is None:
-        return [], False
+        return Page([], None)
     first, last = (moment.astimezone(UTC) for moment in (session.first_operation_at, session.last_operation_at))
-    since = after.started_at if after else first
+    since, after_id = (first, NOWHERE) if after is None else _place(after)
     rows = connection.execute(
         text(OPERATIONS),
         {
             "first_day": since.date(), "last_day": last.date(), "first": since, "last": last, "key": session.key, "source": session.source,
-            "after": since, "after_id": (after.id if after else NOWHERE), "most": PAGE_ROWS + 1,
+            "after": since, "after_id": after_id, "most": PAGE_ROWS + 1,
         },
     ).all()  # fmt: skip
-    return [_step(row) for row in rows[:PAGE_ROWS]], len(rows) > PAGE_ROWS
+    steps = [_step(row) for row in rows[:PAGE_ROWS]]
+    return Page(steps, _name(steps[-1]) if len(rows) > PAGE_ROWS else None)
 
 
 def feedback(connection: Connection, source: str, key: str) -> list[Said]:
     """What was said of a session, known or not, newest first."""
     found = connection.execute(text(FEEDBACK), {"source": source, "key": key, "most": MOST_FEEDBACK})
     return [Said(**row) for row in found.mappings()]
+
+
+def _name(step: Step) -> str:
+    """The place of an operation in its session, fit for an address."""
+    return quote(f"{step.started_at.isoformat()},{step.id}", safe=",")
+
+
+def _place(name: str) -> tuple[datetime, UUID]:
+    at, _, told = unquote(name).partition(",")
+    try:
+        moment, operation = datetime.fromisoformat(at).astimezone(UTC), UUID(told)
+    except (ValueError, OverflowError):
+        raise BadInput("The address names no place in this session: go back to its start.") from None
+    return moment, operation
 
 
 def _step(row: Any) -> Step:  # noqa: ANN401 - a row of OPERATIONS

@@ -46,10 +46,11 @@ from seen full join counted using (source, door) order by last_seen_at desc null
 REJECTED = """
 with groups as (
     select source, field, reason, count(*) as n, max(received_at) as last_at, max(id) as last_id,
-        count(*) filter (where complete and door <> :files) as replayable
+        count(*) filter (where complete and door <> :files) as replayable, sum(count(*)) over ()::bigint as all_n,
+        sum(count(*) filter (where complete and door <> :files)) over ()::bigint as all_replayable, max(max(id)) over () as all_last_id
     from telemetry_rejected group by source, field, reason order by n desc, last_id desc limit :most
 )
-select g.source, g.field, g.reason, n, last_at, left(raw, :kept) as sample, replayable
+select g.source, g.field, g.reason, n, last_at, left(raw, :kept) as sample, replayable, last_id, all_n, all_replayable, all_last_id
 from groups g join telemetry_rejected r on r.id = last_id order by n desc, last_id desc
 """
 
@@ -112,22 +113,26 @@ def sources(connection: Connection) -> pd.DataFrame:
 
 
 def collected(connection: Connection) -> dict[str, int]:
-    """Source → operations counted under "(other)" names, because it has told more names than SERIES_LIMIT_PER_SOURCE, the most first."""
+    """Source → operations of the last seven days of the reporting zone, today included, that are counted under "(other)" names because
+    it has told more names than SERIES_LIMIT_PER_SOURCE; the most first.
+    """
     found = connection.execute(
         text(
             "select s.source, sum(r.n)::bigint as n from rollup_day r join series s on s.id = r.series_id"
             " where (s.environment, s.module, s.operation, s.provider, s.model) = (:other, :other, :other, :other, :other)"
+            " and r.day > (now() at time zone (select zone from rollup_state))::date - :days"
             " group by s.source order by n desc, s.source"
         ),
-        {"other": OTHER},
+        {"other": OTHER, "days": DAYS},
     )
     return {row.source: row.n for row in found}
 
 
 def rejected(connection: Connection) -> pd.DataFrame:
-    """Refused records that are kept, the 200 largest groups: source, field, reason, n, last_at, sample, replayable.
+    """Refused records that are kept, the 200 largest groups: source, field, reason, n, last_at, sample, replayable, last_id.
 
-    `sample` is the JSON of the last one, cut to 1,000 characters; `replayable` is how many of n can be sent through the door again.
+    `sample` is the JSON of the last one, cut to 1,000 characters; `replayable` is how many of n can be sent through the door again;
+    `last_id` is the newest of n. In each row `all_n`, `all_replayable` and `all_last_id` are the same of all groups, however many.
     """
     found = connection.execute(text(REJECTED), {"files": FILES, "most": MOST_GROUPS, "kept": SAMPLE_KEPT})
     frame = pd.DataFrame(found.all(), columns=list(found.keys()))

@@ -55,11 +55,21 @@ def replay(
 
 
 def discard(
-    connection: Connection, field: str | None = None, reason: str | None = None, source: str | None = None, *, actor: str = "system"
+    connection: Connection,
+    field: str | None = None,
+    reason: str | None = None,
+    source: str | None = None,
+    *,
+    up_to: int | None = None,
+    actor: str = "system",
 ) -> int:
-    """Delete refused records that match (None: any), whole or cut, files' rows included; how many. They stay counted as rejected."""
+    """Delete refused records that match (None: any), whole or cut, files' rows included; how many. They stay counted as rejected.
+
+    `up_to` is the newest id of those that somebody saw counted: what was refused after it stays.
+    """
     asked = {"field": field, "reason": reason, "source": source}
-    gone = connection.execute(text(f"delete from telemetry_rejected where {MATCHES}"), asked).rowcount  # noqa: S608 - of a constant
+    which = f"{MATCHES} and (cast(:up_to as bigint) is null or id <= :up_to)"
+    gone = connection.execute(text(f"delete from telemetry_rejected where {which}"), asked | {"up_to": up_to}).rowcount  # noqa: S608 - constant
     audit.record(
         connection, actor, "rejected.discard", source or "*", asked | {"discarded": gone}, before={"refused": gone}, after={"refused": 0}
     )

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.accounts import accounts, sign_ins
+from services.accounts import accounts, audit, sign_ins
 from services.clock import utc_now
 from services.db import transaction
 from services.errors import BadInput, BinnacleError
@@ -69,8 +69,19 @@ def test_it_gives_the_job_that_is_there_by_its_key(client: httpx.Client) -> None
     first, second, other = (client.post("/api/jobs", json={"kind": kind, "dedupe_key": "k"}) for kind in (KIND, KIND, "housekeeping"))
     assert [answer.status_code for answer in (first, second, other)] == [201, 200, 201]
     assert first.json()["id"] == second.json()["id"] != other.json()["id"]
+    assert scalar("select count(*) from audit where action = 'job.start'") == 2, "a repeat starts nothing"
     with transaction() as connection:
         assert enqueue(connection, KIND, queue="default", dedupe_key="k"), "keys from outside stand in nobody's way"
+
+
+def test_it_is_audited_who_started_which_job(ui: Server, client: httpx.Client) -> None:
+    with signed_in(ui, "operator") as person:
+        ids = [one.post("/api/jobs", json={"kind": KIND, "args": {"token": "hidden"}}).json()["id"] for one in (client, person)]
+    with transaction() as connection:
+        mine, theirs = reversed(audit.listing(connection, action="job"))
+    assert (mine.actor, mine.action, mine.subject) == ("key:jobs", "job.start", f"job {ids[0]}")
+    assert (mine.before, mine.after, mine.detail) == (None, {"state": "queued"}, {"kind": KIND, "queue": "default"})
+    assert (theirs.actor, theirs.subject) == ("operator", f"job {ids[1]}")
 
 
 @pytest.mark.parametrize("kind", ["telemetry.move", "pricing.reprice", "nope", "", "k" * 500])
@@ -170,7 +181,7 @@ def test_people_read_and_operators_act(ui: Server, role: str, acts: bool) -> Non
         assert client.get(f"/api/jobs/{dead}").json()["state"] == "dead"
         for path, body in ((f"/api/jobs/{dead}/retry", None), (f"/api/jobs/{dead}/cancel", None), ("/api/jobs", {"kind": KIND})):
             assert (client.post(path, json=body).status_code == 403) is not acts
-    assert scalar("select count(*) from audit where action like 'job.%'") == (2 if acts else 0)
+    assert scalar("select count(*) from audit where action like 'job.%'") == (3 if acts else 0)
 
 
 def test_another_site_makes_a_browser_do_nothing(ui: Server) -> None:

@@ -1,9 +1,12 @@
 """Figures show what the frames say."""
 
+import json
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
+import plotly.io
 
 from console.ui import charts
 
@@ -20,6 +23,16 @@ def test_it_stacks_one_colour_a_value_the_largest_first() -> None:
     assert [trace.name for trace in figure.data] == ["m02", "m01", "m00"]
     assert list(figure.data[0].y) == [2.0, 2.0, 2.0]
     assert figure.layout.barmode == "stack"
+
+
+def test_what_is_shown_is_written_like_the_figure_and_made_once() -> None:
+    figure = charts.stacked(by_model(3), "cost", "model")
+    shown = charts.drawn(figure, clickable=False)
+    assert json.loads(plotly.io.to_json(shown)) == json.loads(plotly.io.to_json(go.Figure(figure)))
+    assert shown.to_dict() is shown.to_dict()
+    marks = charts.drawn(figure, clickable=True)
+    assert marks.to_dict()["layout"]["clickmode"] == "event+select"
+    assert figure.layout.clickmode is None
 
 
 def test_it_puts_the_smallest_together_and_loses_nothing() -> None:

@@ -128,9 +128,13 @@ def test_it_tells_the_operations_of_a_session_in_order_a_page_at_a_time() -> Non
     arrive([operation("theirs", START + timedelta(hours=15, minutes=2), session_id="long")], source="elsewhere")
     with transaction() as connection:
         session = listing.get(connection, "app", "long")
-        first, more = timeline.steps(connection, session)
-        rest, end = timeline.steps(connection, session, first[-1])
-    assert (len(first), more, len(rest), end) == (timeline.PAGE_ROWS, True, 50, False)
+        page = timeline.page(connection, session)
+        after = timeline.page(connection, session, page.later)
+        for hostile in ("", "now", f"{START},1", "0001-01-01T00:00:00+14:00,00000000-0000-0000-0000-000000000001", "\0"):
+            with pytest.raises(BadInput, match="back to its start"):
+                timeline.page(connection, session, hostile)
+    first, rest = page.steps, after.steps
+    assert (len(first), len(rest), after.later) == (timeline.PAGE_ROWS, 50, None)
     assert [step.started_at for step in [*first, *rest]] == [START + timedelta(hours=15, minutes=n) for n in range(150)]
     assert [n for n, step in enumerate(first) if step.error_type] == [3]
     assert f"{first[0].cost_usd:f}" == "0.000000007"
@@ -139,7 +143,7 @@ def test_it_tells_the_operations_of_a_session_in_order_a_page_at_a_time() -> Non
 
 def test_it_tells_no_operations_where_none_were_told(records: list[dict[str, Any]]) -> None:
     with transaction() as connection:
-        assert timeline.steps(connection, listing.get(connection, "app", "s%1")) == ([], False)
+        assert timeline.page(connection, listing.get(connection, "app", "s%1")) == timeline.Page([], None)
 
 
 def test_it_tells_a_learners_weeks_as_pandas_does() -> None:

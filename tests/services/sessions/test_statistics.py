@@ -210,7 +210,7 @@ def test_it_counts_a_session_that_records_contradict_as_backwards_and_corrects_i
         "update rollup_session_day set overnight = overnight + 1 where topic = ''",
         "delete from rollup_session_day",
         "update rollup_session_hour set n = n + 1",
-        "insert into rollup_session_hour select current_date - 1, 5, min(series_id), 9 from rollup_session_day",
+        "insert into rollup_session_hour select current_date, extract(hour from now()), min(series_id), 9 from rollup_session_day",
         "update rollup_feedback_day set up = up + 1",
         "delete from rollup_distinct where kind = 'session_user'",
     ],
@@ -222,7 +222,7 @@ def test_it_mends_the_last_days_and_verify_would_have_found_it(damage: str) -> N
     right = cells()
     with transaction() as connection:
         assert connection.execute(text(damage)).rowcount > 0
-    span = (start.date(), utc_now().date() + timedelta(days=1))
+    span = (utc_now().date() - timedelta(days=1), utc_now().date() + timedelta(days=1))
     assert verify(*span)["differences"] != 0
     result = statistics.make()
     assert result["days"] == statistics.RECOUNTED_DAYS
