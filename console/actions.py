@@ -17,11 +17,11 @@ def replay_rejected(field: str | None, reason: str | None, source: str | None) -
         return replay.replay(connection, field, reason, source, actor=actor)
 
 
-def discard_rejected(field: str | None, reason: str | None, source: str | None) -> int:
-    """Delete refused records that match (None: any); how many. Raises Forbidden."""
+def discard_rejected(field: str | None, reason: str | None, source: str | None, up_to: int | None = None) -> int:
+    """Delete refused records that match (None: any) up to that id; how many. Raises Forbidden."""
     actor = identity.require(ROLE).name
     with transaction() as connection:
-        return replay.discard(connection, field, reason, source, actor=actor)
+        return replay.discard(connection, field, reason, source, up_to=up_to, actor=actor)
 
 
 def create_key(

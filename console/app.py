@@ -7,6 +7,8 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
 from console.auth import identity, rights
+from console.ui import acts
+from console.ui.quoted import quoted
 from services import metrics
 from services.errors import BinnacleError, Unauthenticated
 
@@ -21,11 +23,11 @@ st.html(HERE / "ui" / "console.css")
 try:
     account = identity.current()
 except Unauthenticated as signed_out:
-    st.error(f"{signed_out}", icon=":material/lock:")
+    st.error(quoted(str(signed_out)), icon=":material/lock:")
     st.link_button("Sign in", "/sign-in", icon=":material/login:")
     st.stop()
 except BinnacleError as problem:
-    st.error(f"{problem} The console is tried again when you reload.", icon=":material/error:")
+    st.error(f"{quoted(str(problem))} The console is tried again when you reload.", icon=":material/error:")
     st.stop()
 
 page = st.navigation(
@@ -64,13 +66,15 @@ opened = st.session_state.get(OPENED) != page.url_path
 st.session_state[OPENED] = page.url_path
 if opened:
     st.session_state.pop("view", None)  # several pages have tabs of that name in their address, and each has tabs of its own
+    acts.forget_secret()
+    st.session_state.pop("audit-before", None)  # the audit log begins with its newest lines
 coming = st.skeleton(height=240) if opened else st.empty()
 try:
     with body, metrics.one_look(), suppress(StopException):
         account.require(rights.page(page.url_path or HOME))
         page.run()
 except BinnacleError as problem:
-    st.error(f"{problem}", icon=":material/error:")
+    st.error(quoted(str(problem)), icon=":material/error:")
     st.button("Try again", icon=":material/refresh:")
 finally:
     coming.empty()

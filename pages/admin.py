@@ -1,12 +1,13 @@
-"""Who may what, which models answer, what is kept, and who changed it?"""
+"""Who may what, which models answer, what they may cost, what is kept, and who changed it?"""
 
 import streamlit as st
 
-from console.ui import acts, audited, kept_for, keys, people, tasks
+from console.ui import acts, audited, budgets, kept_for, keys, people, tasks
+from services.costs import outlook
 
 acts.said()
-log, users, secrets, models, kept = st.tabs(
-    ["Audit", "People", "Keys", "Models", "Retention and zone"], key="view", bind="query-params", on_change="rerun"
+log, users, secrets, models, caps, kept = st.tabs(
+    ["Audit", "People", "Keys", "Models", "Budgets", "Retention and zone"], key="view", bind="query-params", on_change="rerun"
 )
 if log.open:
     with log:
@@ -20,7 +21,11 @@ if secrets.open:
 if models.open:
     with models:
         tasks.manage()
-        tasks.budgets()
+if caps.open:
+    with caps:
+        _, budgeted = outlook.look({})
+        budgets.burn(budgeted)
+        budgets.editor(budgeted, acts_allowed=True)
 if kept.open:
     with kept:
         kept_for.table()

@@ -42,8 +42,4 @@ suggestions.spenders()
 
 st.subheader("By module and model", anchor=False)
 detail = metrics.query(DETAIL, by=["module", "model"], **chosen.asked)
-cards.table(
-    detail.frame.sort_values(["cost", "operations"], ascending=False, na_position="last"),
-    "Cost, tokens and operations by module and model",
-    by=["module", "model"],
-)
+cards.table(detail.frame, "Cost, tokens and operations by module and model", by=["module", "model"], order=["cost", "operations"])

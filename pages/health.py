@@ -49,4 +49,4 @@ with right:
     cards.chart("Errors by type", once(charts.ranked, by_outcome.frame, "errors", "error_type"), "Bars: errors of seven days by their type")
 
 st.subheader("Today by module", anchor=False)
-cards.table(by_module.frame.sort_values("operations", ascending=False), "Operations, errors, latency and cost of each module today")
+cards.table(by_module.frame, "Operations, errors, latency and cost of each module today", order=["operations"])

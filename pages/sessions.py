@@ -10,9 +10,12 @@ TILES = ["sessions_started", "session_users", "session_duration", "session_messa
 DETAIL = ["sessions_started", "session_duration", "session_messages", "session_rating", "rated_share", "topic_coverage"]
 QUALITY = ["topic_coverage", "rated_share", "feedback", "feedback_rating", "thumbs_up_share"]
 
-chosen = filters.selection(("environment", "source", "module"))
-total = metrics.query([*TILES, *usage.ODD, *QUALITY], compare=chosen.compare, **chosen.whole_days)
-trend = metrics.query([*TILES, *QUALITY], interval="day" if chosen.interval == "hour" else chosen.interval, **chosen.whole_days)
+selected = filters.selection(("environment", "source", "module"))
+chosen = selected.by_days
+total = metrics.query([*TILES, *usage.ODD, *QUALITY], compare=chosen.compare, **chosen.asked)
+trend = metrics.query([*TILES, *QUALITY], interval=chosen.interval, **chosen.asked)
+if chosen != selected:
+    st.caption(":material/info: Sessions are counted by whole days: these are yesterday and today.")
 cards.trust(chosen.days, total, trend)
 
 overview, returning, learner, listed = st.tabs(
@@ -42,12 +45,13 @@ elif overview.open:
         with right:
             cards.chart("People", once(charts.bars, trend.frame, "session_users"), "Bars: distinct people who began a session")
             usage.week(chosen)
-        usage.topics(metrics.query(["sessions_started", "session_rating"], by=["topic"], compare=True, **chosen.whole_days).frame)
+        usage.topics(metrics.query(["sessions_started", "session_rating"], by=["topic"], compare=True, **chosen.asked).frame)
         for dimension in ("subject", "cohort", "module"):
             st.subheader(f"By {dimension}", anchor=False)
-            detail = metrics.query(DETAIL, by=[dimension], **chosen.whole_days)
+            detail = metrics.query(DETAIL, by=[dimension], **chosen.asked)
             cards.table(
-                detail.frame.sort_values("sessions_started", ascending=False),
+                detail.frame,
                 f"Sessions, duration, messages and rating by {dimension}",
                 by=["module"],
+                order=["sessions_started"],
             )

@@ -4,9 +4,10 @@ import streamlit as st
 
 from console import actions
 from console.auth import identity
-from console.ui import keys, telemetry
+from console.ui import acts, keys, telemetry
 
-acts = identity.current().may(actions.ROLE)
+may = identity.current().may(actions.ROLE)
+acts.said()
 
 if not telemetry.empty():
     telemetry.flow()
@@ -15,10 +16,10 @@ if not telemetry.empty():
     telemetry.sources()
 
     st.subheader("Refused", anchor=False)
-    telemetry.rejected(acts=acts)
+    telemetry.rejected(may=may)
 
 st.subheader("Keys", anchor=False)
-if acts:
+if may:
     keys.manage()
 else:
     st.caption("Keys are for operators.")

@@ -76,7 +76,7 @@ def _row(view: View, record: Record, *, may: bool) -> None:
     name.markdown(f"**{view.title}** {analysis_states.BADGES[state]}")
     if state == "running" and job is not None:
         words.progress(*analysis_states.progress(job))
-        if may and job.cancel_requested_at is None and act.button("Cancel", key=f"cancel-{view.title}", width="stretch"):
+        if may and job.cancel_requested_at is None and act.button("Cancel", key=f"cancel-{view.title}-{job.id}", width="stretch"):
             acts.do(lambda: _cancelled(view, job.id))
         return
     words.caption(analysis_states.line(view))

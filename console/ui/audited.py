@@ -12,6 +12,7 @@ from services.db import transaction
 from services.settings import settings
 
 ROWS = 25
+BEFORE = "audit-before"  # the last line of the page before the one that is shown; console/app.py forgets it where a page is opened
 
 
 def log() -> None:
@@ -26,17 +27,20 @@ def log() -> None:
     )
     subject = which.text_input("Of what", key="subject", bind="query-params", max_chars=200, on_change=_newest) or None
     with transaction() as connection:
-        before_id = st.session_state.get("audit-before")
+        before: Line | None = st.session_state.get(BEFORE)
         found = audit.listing(
-            connection, actor=actor, action=action, subject=subject and subject.replace("\0", ""), before_id=before_id, limit=ROWS + 1
-        )
+            connection, actor=actor, action=action, subject=subject and subject.replace("\0", ""), limit=ROWS + 1,
+            before_id=None if before is None else before.id,
+        )  # fmt: skip
+    if before is not None:
+        st.caption(f"Older than {instants.at(before.at)}: “Newest” leads back to the first page.")
     if not found:
         st.info("Nothing matches.", icon=":material/inbox:")
     else:
         _table(found[:ROWS])
     with st.container(horizontal=True):
-        st.button("Newest", icon=":material/first_page:", disabled=before_id is None, on_click=_newest)
-        older = found[ROWS - 1].id if len(found) > ROWS else None
+        st.button("Newest", icon=":material/first_page:", disabled=before is None, on_click=_newest)
+        older = found[ROWS - 1] if len(found) > ROWS else None
         st.button("Older", icon=":material/chevron_right:", disabled=older is None, on_click=_older, args=(older,))
 
 
@@ -63,8 +67,8 @@ def _told(told: dict[str, object] | None) -> str:
 
 
 def _newest() -> None:
-    st.session_state["audit-before"] = None
+    st.session_state.pop(BEFORE, None)
 
 
-def _older(before_id: int | None) -> None:
-    st.session_state["audit-before"] = before_id
+def _older(last: Line | None) -> None:
+    st.session_state[BEFORE] = last

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from console.ui import prices
+from console.ui.quoted import quoted
 from services.db import transaction
 from services.errors import BadInput
 from services.pricing import reconcile
@@ -35,7 +36,7 @@ def reconciliation() -> None:
         with transaction() as connection:
             found = reconcile.reconcile(connection, file.getvalue(), provider.strip() or None, _columns(named))
     except BadInput as problem:
-        st.error(f"{problem}", icon=":material/error:")
+        st.error(quoted(str(problem)), icon=":material/error:")
         return
     agree = found["why"].isin(["agrees", "rounding"])
     tiles = {

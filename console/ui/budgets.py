@@ -7,7 +7,7 @@ import streamlit as st
 from console import budget_actions
 from console.ui import acts, formats
 from services.ai.budgets import NANO
-from services.costs.forecast import Forecast
+from services.costs.forecast import FEWEST, Forecast
 from services.costs.outlook import Course, Outlook
 
 OWN = "Our own calls, which it holds back"
@@ -50,10 +50,8 @@ def editor(found: list[Outlook], *, acts_allowed: bool) -> None:
                 )
             )  # fmt: skip
         names = {one.budget.id: _title(one) for one in found}
-        ended = st.selectbox(
-            "End a budget", list(names), index=None, format_func=names.__getitem__, placeholder="Choose one", key=acts.fresh("budget_end")
-        )
-        if ended is not None and st.button("End it", icon=":material/block:"):
+        ended = acts.choose("End a budget", list(names), format_func=names.__getitem__, key="budget_end")
+        if ended is not None and st.button("End it", icon=":material/block:", key=acts.fresh("budget_end_it", ended)):
             acts.do(lambda: budget_actions.end_budget(ended))
 
 
@@ -94,6 +92,8 @@ def ending(made: Forecast, cap: float) -> str:
 
 def trial(made: Forecast) -> str:
     """The back-tested error of a forecast."""
+    if made.error is None and made.trials >= FEWEST:
+        return f"how good that is nobody can tell: nothing was spent in any of {made.trials} back-tests"
     if made.error is None:
         return f"too little history to tell how good that is ({made.trials} back-tests)"
     return f"such forecasts of the days left were off by {made.error:.0%} ({made.trials} back-tests)"

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 import pandas as pd
 import plotly.graph_objects as go
+import pyarrow as pa
 import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
@@ -30,12 +31,14 @@ def tile(name: str, total: Answer, trend: Answer, before: str, label: str | None
     """A measure of the only row of `total`, with its course in `trend`."""
     measure, row = MEASURES[name], total.frame.iloc[0]
     delta = formats.change(row[name], row.get(f"{name}_previous"), measure.unit)
-    course = pd.to_numeric(trend.frame[name], errors="coerce").dropna().astype("float64").tolist()
+    same = delta is not None and delta.startswith(formats.SAME)
+    course = once(_course, trend.frame, name)
     st.metric(
         label or measure.label,
         formats.number(row[name], measure.unit),
         delta,
-        delta_color=formats.colour(measure),  # type: ignore[arg-type]
+        delta_color="off" if same else formats.colour(measure),  # type: ignore[arg-type]
+        delta_arrow="off" if same else "auto",
         delta_description=before if delta else None,
         help=measure.help,
         border=True,
@@ -45,6 +48,10 @@ def tile(name: str, total: Answer, trend: Answer, before: str, label: str | None
     )
 
 
+def _course(frame: pd.DataFrame, name: str) -> list[float]:
+    return list(pd.to_numeric(frame[name], errors="coerce").dropna().astype("float64"))
+
+
 def chart(title: str, figure: go.Figure, alt: str, by: str | None = None) -> None:
     """A framed figure under its title; `alt` says in words what it shows.
 
@@ -52,34 +59,52 @@ def chart(title: str, figure: go.Figure, alt: str, by: str | None = None) -> Non
     """
     with st.container(border=True):
         st.markdown(f"**{title}**")
+        shown = once(charts.drawn, figure, clickable=by is not None)
         if by is None:
-            st.plotly_chart(figure, config=QUIET, alt=alt, key=title)
+            st.plotly_chart(shown, config=QUIET, alt=alt, key=title)
             return
         alt = f"{alt}. A click on a mark keeps only its {formats.label(by).lower()}; the filters do the same."
-        st.plotly_chart(
-            once(charts.clickable, figure), config=QUIET, alt=alt, key=title, selection_mode="points", on_select=_keep_mark(title, by)
-        )
+        st.plotly_chart(shown, config=QUIET, alt=alt, key=title, selection_mode="points", on_select=_keep_mark(title, by))
 
 
-def table(frame: pd.DataFrame, alt: str, by: Sequence[str] = ()) -> None:
-    """An answer as a table with labels and units. With `by`, a click on a cell of these dimensions keeps only its value."""
-    shown = frame.reset_index(drop=True)
-    config: dict[str, Any] = {}
-    for name in shown.columns:
-        if name not in MEASURES:
-            config[name] = st.column_config.TextColumn(formats.label(name))
-            continue
-        measure = MEASURES[name]
-        shown[name] = pd.to_numeric(shown[name], errors="coerce").astype("float64")
-        form = PRECISE.get(name) or COLUMNS.get(measure.unit, "localized")
-        config[name] = st.column_config.NumberColumn(measure.label, help=measure.help, format=form)
+def table(frame: pd.DataFrame, alt: str, by: Sequence[str] = (), *, order: Sequence[str], most: int | None = None) -> None:
+    """An answer as a table with labels and units, largest first by `order`, unknown last, of at most `most` rows.
+
+    With `by`, a click on a cell of these dimensions keeps only its value.
+    """
+    shown = once(_shown, frame, order, most)
+    config, cells = once(_config, frame), once(_cells, shown)
     if not by:
-        st.dataframe(shown, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, alt=alt)
+        st.dataframe(cells, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, alt=alt)
         return
     st.dataframe(
-        shown, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, alt=alt, key=alt, selection_mode="single-cell",
+        cells, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, alt=alt, key=alt, selection_mode="single-cell",
         on_select=_keep_cell(alt, shown, by),
     )  # fmt: skip
+
+
+def _shown(frame: pd.DataFrame, order: Sequence[str], most: int | None) -> pd.DataFrame:
+    first = frame.sort_values(list(order), ascending=False, na_position="last", ignore_index=True).head(most)
+    return first.assign(
+        **{name: pd.to_numeric(first[name], errors="coerce").astype("float64") for name in first.columns if name in MEASURES}
+    )
+
+
+def _cells(shown: pd.DataFrame) -> pa.Table:
+    """As Streamlit sends it, so that it need not be converted at every run."""
+    return pa.Table.from_pandas(shown, preserve_index=False)
+
+
+def _config(frame: pd.DataFrame) -> dict[str, Any]:
+    config: dict[str, Any] = {}
+    for name in frame.columns:
+        measure = MEASURES.get(name)
+        if measure is None:
+            config[name] = st.column_config.TextColumn(formats.label(name))
+            continue
+        form = PRECISE.get(name) or COLUMNS.get(measure.unit, "localized")
+        config[name] = st.column_config.NumberColumn(measure.label, help=measure.help, format=form)
+    return config
 
 
 def _keep_mark(key: str, by: str) -> Callable[[], None]:

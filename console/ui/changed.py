@@ -15,7 +15,7 @@ from console.ui.filters import Selection
 from console.ui.once import once
 from services import changed, clock, metrics
 from services.changed import Between, CostChange, LatencyChange, Step
-from services.metrics import DIMENSIONS
+from services.metrics import DIMENSIONS, ranges
 from services.metrics.totals import Range
 from services.settings import settings
 
@@ -23,6 +23,7 @@ WEEK = timedelta(days=7)
 AGAINST = ("the period before", "a week earlier", "other days")
 NANO, NS_PER_S = 1e9, 1e9
 MOST_MOVERS = 8
+ROOM = 0.25  # of what the bars span
 MEANS = (
     "**Volume**: more or fewer operations. **Model mix**: other models. **Tokens a call**: longer or shorter, at one price of "
     "each model. **Price**: what those tokens cost. **Caching**: answers and tokens from caches. **Share priced**: operations whose price "
@@ -100,21 +101,25 @@ def _asked(chosen: Selection) -> Asked:
     after: Range = (chosen.start, chosen.end)
     before = _other_days() if against == AGAINST[2] else _earlier(after, WEEK if against == AGAINST[1] else None)
     words = f"{_words(before)} against {_words(after)}"
-    lengths = [_length(of) for of in (before, after)]
-    if lengths[0] != lengths[1]:
+    if _minutes(before) != _minutes(after):
         words += "; the ranges differ in length, which is part of the volume"
     return Asked(Between(before, after, chosen.where), words)
 
 
 def _earlier(of: Range, by: timedelta | None) -> Range:
-    """The same span earlier; as long ago as it is long without `by`."""
-    step = _length(of) if by is None else by
-    return of[0] - step, of[1] - step
-
-
-def _length(of: Range) -> timedelta:
+    """The same span earlier, as long ago as it is long without `by`; of days that are not over, as much as has passed of them."""
     start, end = of
-    return end - start  # type: ignore[operator]  # both ends are of one kind
+    step = by or end - start  # type: ignore[operator]  # both ends are of one kind
+    if isinstance(start, datetime) or isinstance(end, datetime):
+        return start - step, end - step
+    return start - step, ranges.so_far(start, end, step.days, settings().zone, clock.utc_now())
+
+
+def _minutes(of: Range) -> int:
+    """Minutes of it that are over, by quarters of an hour."""
+    zone, now = settings().zone, clock.utc_now()
+    start, end = (moment if isinstance(moment, datetime) else clock.day_start(moment, zone) for moment in of)
+    return round((min(end, ranges.same_time(now, 0, zone)) - start).total_seconds() / 60)
 
 
 def _other_days() -> Range:
@@ -130,6 +135,9 @@ def _words(of: Range) -> str:
     start, end = of
     if isinstance(start, datetime) and isinstance(end, datetime):
         return f"{start:%d %b %H:%M} to {end:%d %b %H:%M} UTC"
+    if isinstance(end, datetime):
+        local = end.astimezone(settings().zone)
+        return f"{local:%d %b %Y until %H:%M}" if start == local.date() else f"{start:%d %b} to {local:%d %b %Y, %H:%M}"
     last = end - timedelta(days=1)
     return f"{start:%d %b %Y}" if start == last else f"{start:%d %b} to {last:%d %b %Y}"
 
@@ -174,7 +182,9 @@ def _movers(moved: pd.DataFrame, by: str) -> go.Figure:
             hovertemplate="%{customdata}: %{text}<extra></extra>",
         )
     )  # fmt: skip
-    figure.update_xaxes(tickprefix="$")
+    reach = [min(known["change"].min(), 0), max(known["change"].max(), 0)] if len(known) else [0, 1]
+    room = ROOM * (reach[1] - reach[0])  # for the words beside a short bar, which would be written over its name
+    figure.update_xaxes(tickprefix="$", range=[reach[0] - (room if reach[0] else 0), reach[1] + (room if reach[1] else 0)])
     figure.update_yaxes(tickvals=list(range(len(known))), ticktext=[formats.short(name) for name in known[by]], automargin=True)
     figure.update_layout(height=max(HEIGHT, 70 + 26 * len(known)), margin={"l": 8, "r": 8, "t": 8, "b": 8}, hovermode="closest")
     return figure

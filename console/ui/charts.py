@@ -1,9 +1,12 @@
 """Answers of the catalogue as Plotly figures. No Streamlit, no data access: a frame goes in, a figure comes out."""
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+import plotly.io
 
 from console.ui import formats
 from services.metrics import MEASURES
@@ -25,6 +28,18 @@ HOVER = {
 }
 
 
+class Drawn(go.Figure):  # type: ignore[misc]  # Plotly has no types
+    """A figure that is not changed any more: Streamlit writes it as JSON at every run, from plain values in a tenth of the time."""
+
+    _plain: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is written, of plain values; it is shared by all who ask."""
+        if self._plain is None:
+            self._plain = json.loads(plotly.io.to_json(super().to_dict(), validate=False))
+        return self._plain
+
+
 def stacked(frame: pd.DataFrame, measure: str, by: str) -> go.Figure:
     """Bars over time, one colour a value of `by`; beyond eight the smallest are one."""
     figure = _figure(measure)
@@ -44,9 +59,12 @@ def bars(frame: pd.DataFrame, measure: str, before: str = "") -> go.Figure:
     return figure
 
 
-def clickable(figure: go.Figure) -> go.Figure:
-    """The same figure with marks that can be clicked one by one."""
-    return go.Figure(figure).update_layout(hovermode="closest", clickmode="event+select", dragmode=False)
+def drawn(figure: go.Figure, *, clickable: bool) -> Drawn:
+    """The same figure to be shown, where asked for with marks that can be clicked one by one."""
+    told = {"hovermode": "closest", "clickmode": "event+select", "dragmode": False} if clickable else {}
+    shown = Drawn(figure)
+    shown.update_layout(told)
+    return shown
 
 
 def lines(frame: pd.DataFrame, measures: Sequence[str], *, names: Mapping[str, str] | None = None, before: str = "") -> go.Figure:

@@ -1,7 +1,6 @@
 """A table from which rows are chosen. The browser tells rows by their place, and places shift when something new comes; so the choice
 belongs to exactly these rows in this order: with other rows nothing is chosen, and never the wrong one."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from console.ui import acts, formats
 
 def key_of(name: str, ids: Sequence[object]) -> str:
     """The widget's key for these rows."""
-    return acts.fresh(f"{name}-{hashlib.sha256(repr(list(ids)).encode()).hexdigest()[:12]}")
+    return acts.fresh(name, list(ids))
 
 
 def chosen(key: str, ids: Sequence[int]) -> list[int]:

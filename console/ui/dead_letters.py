@@ -36,8 +36,9 @@ def groups(*, acts: bool) -> None:
     )  # fmt: skip
     if acts:
         job_acts.offer(
-            f"With the {job_acts.jobs(group.n)} of this error", "dead", ("retry", "discard"), state="dead", fingerprint=group.fingerprint
-        )
+            f"With the {job_acts.jobs(group.n)} of this error", "dead", group.fingerprint, ("retry", "discard"),
+            state="dead", fingerprint=group.fingerprint,
+        )  # fmt: skip
 
 
 def _show(fingerprint: str) -> None:

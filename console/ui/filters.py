@@ -44,9 +44,11 @@ class Selection:
         return {"start": self.start, "end": self.end, "where": self.where}
 
     @property
-    def whole_days(self) -> Asked:
-        """The same by whole days, for what is counted by days only."""
-        return {"start": self.days[0], "end": self.days[1], "where": self.where}
+    def by_days(self) -> "Selection":
+        """The whole days that it touches, and what they are compared with."""
+        start, end = self.days
+        before = f"{(end - start).days} d before" if self.compare is True else self.before
+        return replace(self, start=start, end=end, interval="day" if self.interval == "hour" else self.interval, before=before)
 
     @property
     def days(self) -> tuple[date, date]:
@@ -145,7 +147,7 @@ def between(chosen: str, where: dict[str, list[str]], against: str = PERIOD_BEFO
 
 def _compared(selected: Selection, against: str) -> Selection:
     if against == WEEK_BEFORE:
-        return replace(selected, before=WEEK_BEFORE, compare="week")
+        return replace(selected, before="7 d before", compare="week")
     return replace(selected, before="", compare=False) if against == NOTHING else selected
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from services.metrics import MEASURES, Measure
 
 UNKNOWN = "unknown"
+SAME = "±"  # before a change that rounds to nothing
 LONGEST_NAME = 28
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>~$:#|&])")
 
@@ -71,15 +72,20 @@ WORDS: dict[str, Callable[[Any], str]] = {
 
 
 def change(now: Any, before: Any, unit: str) -> str | None:  # noqa: ANN401
-    """The change against the period before: percentage points for shares, per cent for the rest; None where it means nothing."""
+    """The change against the period before: percentage points for shares, per cent for the rest; None where it means nothing.
+
+    What rounds to nothing has no direction: it begins with ±.
+    """
     if is_unknown(now) or is_unknown(before):
         return None
     new, old = float(now), float(before)
     if unit == "share":
-        return f"{(new - old) * 100:+.1f} points"
-    if old == 0:
+        said = f"{(new - old) * 100:+.1f} points"
+    elif old == 0:
         return None
-    return f"{new / old - 1:+.1%}" if new / old < 10 else f"{new / old:+,.0f}×"
+    else:
+        said = f"{new / old - 1:+.1%}" if new / old < 10 else f"{new / old:+,.0f}×"
+    return f"{SAME}{said[1:]}" if said[1:].startswith("0.0") else said
 
 
 def colour(measure: Measure) -> str:

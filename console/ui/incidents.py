@@ -3,7 +3,6 @@
 import streamlit as st
 
 from console.ui import formats, instants
-from services.clock import utc_now
 from services.health import incidents
 from services.health.incidents import Incident
 from services.settings import settings
@@ -30,7 +29,7 @@ def latest() -> None:
         return
     for one in found[:MOST]:
         told = f"{_when(one)} · {_words(one)}"
-        if one.ended_at >= utc_now():
+        if one.goes_on:
             st.error(told, icon=ICONS[one.kind])
         else:
             st.markdown(f"{ICONS[one.kind]} {told}")
@@ -41,6 +40,8 @@ def latest() -> None:
 
 def _when(one: Incident) -> str:
     start, end = (moment.astimezone(settings().zone) for moment in (one.started_at, one.ended_at))
+    if one.goes_on:
+        return f"**since {start:%a %d %b %H:%M}**"
     until = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%d %b %H:%M}"
     return f"**{start:%a %d %b %H:%M} to {until}**"
 
@@ -49,6 +50,7 @@ def _words(one: Incident) -> str:
     module = formats.plain(one.module)
     if one.kind == "silence":
         return f"{module}: {one.seen:,} operations where {one.expected:,.0f} are usual."
-    about = [formats.plain(str(one.detail[name])) for name in ("error_type", "provider") if one.detail.get(name)]
-    mostly = f", mostly {' at '.join(about)}" if about else ""
+    error_type, provider = (formats.plain(str(one.detail.get(name) or "")) for name in ("error_type", "provider"))
+    about = " ".join(filter(None, (error_type, provider and f"at {provider}")))
+    mostly = f", mostly {about}" if about else ""
     return f"{module}: {one.seen:,} of {one.operations:,} operations failed where {one.expected:,.0f} are usual{mostly}."

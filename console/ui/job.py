@@ -29,7 +29,7 @@ def asked() -> int | None:
         st.info("Which job? Give its number, or choose one in the list of jobs.", icon=":material/search:")
         return None
     if not (told.isascii() and told.isdigit() and len(told) < 19):
-        raise BadInput(f"'{formats.plain(told[:50])}' is no job's number: a whole number from 1 on.")
+        raise BadInput(f"'{told[:50]}' is no job's number: a whole number from 1 on.")
     return int(told)
 
 
@@ -44,7 +44,7 @@ def draw(job_id: int, *, acts: bool) -> None:
     if job.error is not None and job.state in ("dead", "retry"):
         st.code(f"{job.error_class}: {job.error}", language=None, wrap_lines=True)
     if acts and job.state in OPEN_TO:
-        job_acts.offer("With this job", "job", OPEN_TO[job.state], ids=[job_id])
+        job_acts.offer("With this job", "job", job_id, OPEN_TO[job.state], ids=[job_id])
     left, right = st.columns(2)
     with left:
         st.markdown("**What happened**")

@@ -31,10 +31,16 @@ DONE = {"retry": "will run again", "cancel": "cancelled, or asked to stop", "dis
 
 
 def offer(
-    about: str, key: str, actions: Sequence[Action] = ACTIONS, *, ids: Sequence[int] | None = None, **filters: Unpack[Filters]
+    about: str,
+    key: str,
+    target: object,
+    actions: Sequence[Action] = ACTIONS,
+    *,
+    ids: Sequence[int] | None = None,
+    **filters: Unpack[Filters],
 ) -> None:
-    """Let an operator choose what to do with the jobs of `ids`, or with all that match."""
-    label = st.segmented_control(about, [label for label, action in WORDS.items() if action in actions], key=acts.fresh(key))
+    """Let an operator choose what to do with the jobs of `ids`, or with all that match; `target` tells these from any others."""
+    label = st.segmented_control(about, [label for label, action in WORDS.items() if action in actions], key=acts.fresh(key, target))
     if not label:
         return
     action = WORDS[label]
@@ -44,7 +50,7 @@ def offer(
         st.caption(f"There is nothing to {action}: none of them is {WHICH[action]}.")
         return
     st.caption(f"**{jobs(number)}** can be {CAN[action]} now. {MEANS[action]}")
-    if st.button(f"{label} {jobs(number)}", icon=ICONS[action], type="primary", key=acts.fresh(f"{key}-sure")):
+    if st.button(f"{label} {jobs(number)}", icon=ICONS[action], type="primary", key=acts.fresh(f"{key}-sure", target, action)):
         acts.do(lambda: _done(action, ids, filters))
 
 

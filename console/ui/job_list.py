@@ -51,9 +51,10 @@ def _offer(page: Page) -> None:
     """Something to do with the chosen rows, or with everything where none is chosen."""
     rows = choice.chosen(page.key, page.ids)
     if rows:
-        job_acts.offer(f"With the {job_acts.jobs(len(rows))} chosen; the list holds still meanwhile", "jobs-rows", ids=rows)
+        job_acts.offer(f"With the {job_acts.jobs(len(rows))} chosen; the list holds still meanwhile", "jobs-rows", rows, ids=rows)
     else:
-        job_acts.offer(f"With everything that matches: {job_acts.jobs(page.matching)}", "jobs-all", **page.asked[0].filters())
+        chosen = page.asked[0]
+        job_acts.offer(f"With everything that matches: {job_acts.jobs(page.matching)}", "jobs-all", chosen, **chosen.filters())
 
 
 def _place(name: str) -> int | None:

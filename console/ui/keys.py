@@ -1,16 +1,16 @@
 """The keys of the Telemetry page: what there is, and forms to make, rotate and revoke. A secret is on screen once."""
 
-from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
 from console import actions
+from console.ui import acts, formats
 from services.accounts import keys
 from services.accounts.keys import Key
 from services.db import transaction
-from services.errors import BadInput, Conflict, NotFound
 from services.settings import settings
 
 SCOPES = {
@@ -22,26 +22,22 @@ SCOPES = {
     "ask": "ask questions",
     "admin": "everything; only admins give it",
 }
+COPY = "Copy it now: it is not shown again."
 
 
 def manage() -> None:
-    """The table of keys above the forms; it is filled last, so that it shows what the forms just did."""
-    place = st.container()
+    """The table of keys above the forms."""
+    with transaction() as connection:
+        found = keys.listing(connection)
+    _table(found)
     new, rotate, revoke = st.tabs(["New key", "Rotate", "Revoke"])
-    live = [key.name for key in _listing() if key.revoked_at is None]
+    live = [key.name for key in found if key.revoked_at is None]
     with new:
         _create()
     with rotate:
         _rotate(live)
     with revoke:
         _revoke(live)
-    with place:
-        _table(_listing())
-
-
-def _listing() -> list[Key]:
-    with transaction() as connection:
-        return keys.listing(connection)
 
 
 def _table(found: list[Key]) -> None:
@@ -69,7 +65,7 @@ def _table(found: list[Key]) -> None:
 
 
 def _create() -> None:
-    with st.form("new_key", border=False):
+    with st.form(acts.fresh("new_key"), border=False):
         name = st.text_input("Name", max_chars=100, help="Given once for ever, and the source unless you name one.")
         scopes = st.pills("Scopes", list(SCOPES), selection_mode="multi", default=["telemetry"])
         st.caption(" · ".join(f"{scope}: {what}" for scope, what in SCOPES.items()))
@@ -81,42 +77,39 @@ def _create() -> None:
         )
         asked = st.form_submit_button("Make the key", type="primary", icon=":material/key:")
     if asked:
-        _show(lambda: actions.create_key(name.strip(), scopes, source.strip() or None, environment.strip() or None, limit))
+        make = partial(actions.create_key, name.strip(), scopes, source.strip() or None, environment.strip() or None, limit)
+        acts.do(make, shown_in="new_key")
+    acts.secret("new_key", COPY)
 
 
 def _rotate(names: list[str]) -> None:
-    with st.form("rotate_key", border=False):
-        name = st.selectbox("Key", names, key="rotate_name", placeholder="There is no key.")
+    name = acts.choose("Key", names, key="rotate_name")
+    if name is not None:
         hours = st.number_input(
             "Hours the old secret still works", min_value=0, max_value=keys.MOST_GRACE_HOURS, value=keys.GRACE_HOURS, step=1,
-            help="Long enough to give the new one to every app; 0 refuses the old one at once.",
+            key=acts.fresh("rotate_hours", name), help="Long enough to give the new one to every app; 0 refuses the old one at once.",
         )  # fmt: skip
-        asked = st.form_submit_button("Make a new secret", type="primary", icon=":material/autorenew:", disabled=not names)
-    if asked and name:
-        _show(lambda: actions.rotate_key(name, int(hours)))
+        if st.button("Make a new secret", type="primary", icon=":material/autorenew:", key=acts.fresh("rotate_key", name)):
+            acts.do(lambda: actions.rotate_key(name, int(hours)), shown_in="rotate_key")
+    acts.secret("rotate_key", COPY)
 
 
 def _revoke(names: list[str]) -> None:
-    with st.form("revoke_key", border=False):
-        name = st.selectbox("Key", names, key="revoke_name", placeholder="There is no key.")
-        sure = st.checkbox("Refuse it from now on. This cannot be taken back, and its name is not given again.", key="revoke_sure")
-        asked = st.form_submit_button("Revoke the key", type="primary", icon=":material/block:", disabled=not names)
-    if asked and name and not sure:
-        st.warning("Tick the box first.", icon=":material/warning:")
-    elif asked and name:
-        actions.revoke_key(name)
-        st.success(f"The key '{name}' is revoked.", icon=":material/check_circle:")
+    name = acts.choose("Key", names, key="revoke_name")
+    if name is None:
+        return
+    words = "Refuse it from now on. This cannot be taken back, and its name is not given again."
+    sure = st.checkbox(words, key=acts.fresh("revoke_sure", name))
+    if st.button("Revoke the key", type="primary", icon=":material/block:", key=acts.fresh("revoke_key", name)):
+        if sure:
+            acts.do(lambda: _revoked(name))
+        else:
+            st.warning("Tick the box first.", icon=":material/warning:")
 
 
-def _show(make: Callable[[], str]) -> None:
-    """A secret this once, or what was wrong with the form, beside the form."""
-    try:
-        secret = make()
-    except (BadInput, Conflict, NotFound) as problem:
-        st.error(f"{problem}", icon=":material/error:")
-    else:
-        st.success("Copy it now: it is not shown again.", icon=":material/check_circle:")
-        st.code(secret, language=None, wrap_lines=True)
+def _revoked(name: str) -> str:
+    actions.revoke_key(name)
+    return f"The key '{formats.plain(name)}' is revoked."
 
 
 def _state(key: Key) -> str:

@@ -1,12 +1,16 @@
 """What keeps itself current, and can be paused: the page as new numbers come in, and the status on the Health page."""
 
+from datetime import datetime
+
 import pandas as pd
 import streamlit as st
 
-from console.ui import formats
+from console.ui import formats, instants
+from console.ui.quoted import quoted
 from services import clock, health, metrics
 from services.analyses import results
 from services.db import transaction
+from services.errors import BinnacleError
 
 EVERY_S = 2
 REPLACED_HOURS = 24
@@ -14,15 +18,6 @@ SAYS = {
     "healthy": ("Healthy: everything answers and nothing is stalled.", ":material/check_circle:", st.success),
     "degraded": ("Degraded", ":material/warning:", st.warning),
     "down": ("Down", ":material/error:", st.error),
-}
-NAMES = {
-    "gemini_api": "Gemini API",
-    "cache": "Cache (Redis)",
-    "database": "Database (Postgres)",
-    "dispatcher": "Dispatcher",
-    "workers": "Workers",
-    "rollups": "Rollups",
-    "telemetry": "Telemetry",
 }
 
 
@@ -32,7 +27,7 @@ def follow(every_s: int) -> None:
         "Pause updates", key="paused", bind="query-params", help=f"New numbers are shown by themselves, at most every {every_s} seconds."
     )
     if not paused:
-        st.fragment(_run_when_new, run_every=every_s)(metrics.version())
+        st.fragment(_run_when_new, run_every=every_s)(metrics.version(), clock.utc_now())
 
 
 def status() -> None:
@@ -54,8 +49,14 @@ def replaced() -> None:
     )
 
 
-def _run_when_new(shown: int) -> None:
-    if metrics.version() != shown:
+def _run_when_new(shown: int, drawn_at: datetime) -> None:
+    """Runs outside the page, so it words its failures itself, and goes on asking."""
+    try:
+        changed = metrics.version() != shown
+    except BinnacleError as problem:
+        st.error(f"{quoted(str(problem))} What is shown here is of {instants.at(drawn_at)}.", icon=":material/error:")
+        return
+    if changed:
         st.rerun()
 
 
@@ -65,9 +66,9 @@ def _draw() -> None:
     box(f"**{words}**" + "".join(f"  \n{reason}" for reason in now.reasons), icon=icon)
     rows = [
         {
-            "Part": NAMES.get(probe.name, probe.name),
+            "Part": probe.label,
             "State": "● up" if probe.up else "▲ down",
-            "For": formats.duration((clock.utc_now() - probe.since).total_seconds()),
+            "For": ("" if probe.saw else "at least ") + formats.duration((clock.utc_now() - probe.since).total_seconds()),
             "Answered in": formats.UNKNOWN if probe.latency_ms is None else f"{probe.latency_ms:.1f} ms",
             "Detail": probe.detail,
         }

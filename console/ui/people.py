@@ -1,7 +1,5 @@
 """The people of the Admin page: who may sign in, as what; a sign-in link is on screen once."""
 
-from collections.abc import Callable
-
 import pandas as pd
 import streamlit as st
 
@@ -10,7 +8,6 @@ from console.ui import acts, instants
 from services.accounts import accounts, links
 from services.accounts.accounts import ROLES, Account
 from services.db import transaction
-from services.errors import BinnacleError
 
 MAY = {
     "viewer": "sees everything",
@@ -18,6 +15,7 @@ MAY = {
     "operator": "also steers jobs, telemetry, prices and budgets",
     "admin": "also people, models and this page",
 }
+OPENS = f"This opens the console once within {links.HOURS} hours; it is not shown again."
 
 
 def manage() -> None:
@@ -31,9 +29,12 @@ def manage() -> None:
         name = st.text_input("Name", max_chars=64, help="Letters, digits and . _ @ + -; an e-mail address will do.")
         role = st.segmented_control("Role", ROLES, default="viewer", required=True)
         if st.form_submit_button("Make the account", type="primary", icon=":material/person_add:"):
-            _show_link(lambda: admin_actions.create_account(name.strip(), role or "viewer"))
+            acts.do(lambda: admin_actions.create_account(name.strip(), role or "viewer"), shown_in="new-account")
+    with new:
+        acts.secret("new-account", OPENS)
     with change:
-        _change({account.name: account for account in found})
+        _change({account.id: account for account in found})
+        acts.secret("change-account", OPENS)
 
 
 def _table(found: list[Account]) -> None:
@@ -50,25 +51,22 @@ def _table(found: list[Account]) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Accounts with their role, state and password")
 
 
-def _change(found: dict[str, Account]) -> None:
-    account = found[st.selectbox("Account", list(found), key="account-name")]
-    role = st.segmented_control("Its role", ROLES, default=account.role, required=True, key=acts.fresh(f"role-{account.name}"))
+def _change(found: dict[int, Account]) -> None:
+    names = {known: account.name for known, account in found.items()}
+    chosen = acts.choose("Account", list(names), format_func=names.__getitem__, key="account-name")
+    if chosen is None:
+        return
+    account = found[chosen]
+    role = st.segmented_control("Its role", ROLES, default=account.role, required=True, key=acts.fresh("role", chosen))
     with st.container(horizontal=True):
-        if st.button("Change the role", type="primary", disabled=role == account.role, icon=":material/badge:"):
+        key = acts.fresh("change-role", chosen)
+        if st.button("Change the role", type="primary", disabled=role == account.role, icon=":material/badge:", key=key):
             acts.do(lambda: admin_actions.change_role(account.name, role or account.role))
-        if st.button("Make a sign-in link", disabled=account.disabled_at is not None, icon=":material/link:"):
-            _show_link(lambda: admin_actions.link(account.name))
-        if account.disabled_at is not None and st.button("Let in again", icon=":material/lock_open:"):
+        key, off = acts.fresh("link", chosen), account.disabled_at is not None
+        if st.button("Make a sign-in link", disabled=off, icon=":material/link:", key=key):
+            acts.do(lambda: admin_actions.link(account.name), shown_in="change-account")
+        if off and st.button("Let in again", icon=":material/lock_open:", key=acts.fresh("let-in", chosen)):
             acts.do(lambda: admin_actions.switch(account.name, on=True))
-        if account.disabled_at is None and st.button("Refuse from now on", icon=":material/block:", help="Ends its sessions and links."):
+        key, help_ = acts.fresh("refuse", chosen), "Ends its sessions and links."
+        if not off and st.button("Refuse from now on", icon=":material/block:", help=help_, key=key):
             acts.do(lambda: admin_actions.switch(account.name, on=False))
-
-
-def _show_link(make: Callable[[], str]) -> None:
-    try:
-        address = make()
-    except BinnacleError as problem:
-        st.error(f"{problem}", icon=":material/error:")
-    else:
-        st.success(f"This opens the console once within {links.HOURS} hours; it is not shown again.", icon=":material/check_circle:")
-        st.code(address, language=None, wrap_lines=True)

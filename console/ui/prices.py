@@ -1,6 +1,5 @@
 """The parts of the Prices page: what calls cost, prices of our own, and re-pricing with its preview."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -10,15 +9,16 @@ import pandas as pd
 import streamlit as st
 
 from console import price_actions
-from console.ui import formats
+from console.ui import acts, formats
+from console.ui.quoted import quoted
 from services import clock
 from services.db import transaction
-from services.errors import BadInput, BinnacleError
+from services.errors import BadInput
 from services.pricing import overrides, reprice, versions
 from services.pricing.overrides import KINDS, Override
 from services.settings import settings
 
-DONE, PREVIEW = "prices_done", "prices_preview"
+PREVIEW = "prices_preview"
 LABELS = {
     "input": "Input", "output": "Output", "cache_read": "Cache read", "cache_write": "Cache write", "reasoning": "Reasoning",
     "request": "Per request",
@@ -46,12 +46,6 @@ class Previewed:
     gone: list[date]
 
 
-def done() -> None:
-    """What the last run did, above tables that show it."""
-    if DONE in st.session_state:
-        st.success(st.session_state.pop(DONE), icon=":material/check_circle:")
-
-
 def in_use() -> None:
     """Each model that was called and the prices its calls were priced with."""
     with transaction() as connection:
@@ -74,15 +68,15 @@ def in_use() -> None:
     )
 
 
-def own(*, acts: bool) -> None:
-    """Prices of our own; who `acts` may add and end them."""
+def own(*, may: bool) -> None:
+    """Prices of our own; who `may` can add and end them."""
     with transaction() as connection:
         found = overrides.listing(connection)
     if found:
         st.dataframe(pd.DataFrame([_own_row(o) for o in found]), hide_index=True, alt="Prices of our own, in USD per million tokens")
     else:
         st.info("There are no prices of our own: the list's stand.", icon=":material/sell:")
-    if not acts:
+    if not may:
         st.caption("Operators may add and end prices.")
         return
     adding, ending = st.tabs(["New price", "End a price"])
@@ -92,23 +86,19 @@ def own(*, acts: bool) -> None:
         _end([o for o in found if o.until is None or o.until > clock.utc_now()])
 
 
-def repricing(*, acts: bool) -> None:
+def repricing(*, may: bool) -> None:
     """Ask what stored calls would cost by the prices of now, see it before anything is written, have it done."""
     _ask()
     shown: Previewed | None = st.session_state.get(PREVIEW)
     if shown:
-        _show_preview(shown, acts=acts)
+        _show_preview(shown, may=may)
     with transaction() as connection:
         found = reprice.listing(connection)
     if found:
         st.dataframe(pd.DataFrame([_repricing_row(r) for r in found]), hide_index=True, alt="Re-pricings with their state and effect")
     left = [r.id for r in found if r.state in ("waiting", "applied")]
-    if acts and left:
-        with st.form("reverse", border=False):
-            chosen = st.selectbox("Re-pricing", left, key="reverse_id")
-            asked = st.form_submit_button("Take it back", icon=":material/undo:")
-        if asked:
-            _do(lambda: price_actions.reverse_repricing(chosen), f"Re-pricing {chosen} is being taken back.")
+    if may and left:
+        _reverse(left)
 
 
 def _unit(units: dict[str, Any] | None, kind: str) -> str | None:
@@ -118,7 +108,12 @@ def _unit(units: dict[str, Any] | None, kind: str) -> str | None:
     if kind == "request":
         return _usd(Decimal(units["request_pico"]) / PICO_PER_USD)
     prices = [(above, _usd(Decimal(pico) / PICO_PER_USD_PER_MTOK)) for above, pico in units[kind]]
-    return ", ".join(f"> {above:,}: {usd}" if above else usd for above, usd in prices) or "free"
+    return ", ".join(f"> {_tokens(above)}: {usd}" if above else usd for above, usd in prices) or "free"
+
+
+def _tokens(number: int) -> str:
+    """As short as it is exact: a column is narrow."""
+    return f"{number:,}" if number % 1_000 else f"{number // 1_000:,}k"
 
 
 def _usd(dollars: Decimal) -> str:
@@ -166,7 +161,7 @@ def _instant(day: object) -> datetime | None:
 
 
 def _add() -> None:
-    with st.form("new_price", border=False):
+    with st.form(acts.fresh("new_price"), border=False):
         left, right = st.columns(2)
         model = left.text_input("Model", help="Its name; may end in * for all that begin like that.", key="own_model")
         provider = right.text_input("Provider", placeholder="any", key="own_provider")
@@ -174,23 +169,42 @@ def _add() -> None:
         begins, ends, source = _span_fields("own")
         asked = st.form_submit_button("Add the price", type="primary", icon=":material/sell:")
     if asked:
-        said = "The price holds for what arrives from now on. Re-price to apply it to what is stored."
-        _do(lambda: price_actions.add_override(_candidate(model, provider, units, begins, ends, source)), said)
+        acts.do(lambda: _added(_candidate(model, provider, units, begins, ends, source)))
+
+
+def _added(candidate: Override) -> str:
+    price_actions.add_override(candidate)
+    return "The price holds for what arrives from now on. Re-price to apply it to what is stored."
 
 
 def _end(live: list[Override]) -> None:
-    if not live:  # a choice drawn without options would stay empty when there are some
+    if not live:
         st.caption("No price is in force.")
         return
-    with st.form("end_price", border=False):
-        names = {override.id: f"{override.id}: {override.model} ({override.source})" for override in live}
-        chosen = st.selectbox("Price", list(names), format_func=lambda key: names[key], key="end_id")
-        withdraw = st.checkbox(
-            "As if it had never been: a mistake. What was priced keeps its cost until it is re-priced.", key="end_withdraw"
-        )
-        asked = st.form_submit_button("End the price", icon=":material/block:")
-    if asked and chosen:
-        _do(lambda: price_actions.end_override(chosen, withdraw=withdraw), f"Price {chosen} is {'withdrawn' if withdraw else 'ended'}.")
+    names = {override.id: f"{override.id}: {override.model} ({override.source})" for override in live}
+    chosen = acts.choose("Price", list(names), format_func=names.__getitem__, key="end_id")
+    if chosen is None:
+        return
+    words = "As if it had never been: a mistake. What was priced keeps its cost until it is re-priced."
+    withdraw = st.checkbox(words, key=acts.fresh("end_withdraw", chosen))
+    if st.button("End the price", icon=":material/block:", key=acts.fresh("end_price", chosen)):
+        acts.do(lambda: _ended(chosen, withdraw=withdraw))
+
+
+def _ended(price_id: int, *, withdraw: bool) -> str:
+    price_actions.end_override(price_id, withdraw=withdraw)
+    return f"Price {price_id} is {'withdrawn' if withdraw else 'ended'}."
+
+
+def _reverse(left: list[int]) -> None:
+    chosen = acts.choose("Re-pricing", left, key="reverse_id")
+    if chosen is not None and st.button("Take it back", icon=":material/undo:", key=acts.fresh("reverse", chosen)):
+        acts.do(lambda: _reversed(chosen))
+
+
+def _reversed(repricing_id: int) -> str:
+    price_actions.reverse_repricing(repricing_id)
+    return f"Re-pricing {repricing_id} is being taken back."
 
 
 def _ask() -> None:
@@ -218,7 +232,7 @@ def _ask() -> None:
                 *asked_for, tried, reprice.preview(connection, *asked_for, tried), reprice.gone(connection, *asked_for[:2])
             )
     except BadInput as problem:
-        st.error(f"{problem}", icon=":material/error:")
+        st.error(quoted(str(problem)), icon=":material/error:")
 
 
 def _candidate(model: str, provider: str, units: dict[str, str], begins: datetime | None, ends: datetime | None, source: str) -> Override:
@@ -227,7 +241,7 @@ def _candidate(model: str, provider: str, units: dict[str, str], begins: datetim
     return overrides.candidate(model=model, provider=provider, units=units, effective_from=begins, effective_to=ends, source=source)
 
 
-def _show_preview(shown: Previewed, *, acts: bool) -> None:
+def _show_preview(shown: Previewed, *, may: bool) -> None:
     found = shown.frame
     about = (
         f"{shown.first_day} to {shown.end_day - timedelta(days=1)}, {shown.model or 'every model'}, {shown.provider or 'every provider'}"
@@ -243,13 +257,16 @@ def _show_preview(shown: Previewed, *, acts: bool) -> None:
         )
     frame(found[found["changed"] > 0], PREVIEWED, "What would cost something else, by day, provider and model")
     st.caption(f"Nothing is written yet. Days of {settings().reporting_zone}. Costs that senders told and cached answers stay as they are.")
-    if acts and st.button("Apply", type="primary", icon=":material/check:", key="reprice_apply", disabled=not found["changed"].sum()):
-        _do(lambda: _apply(shown), "A worker re-prices now; the list below says when it is done.")
+    key = acts.fresh("reprice_apply", about, shown.candidate)
+    if may and st.button("Apply", type="primary", icon=":material/check:", key=key, disabled=not found["changed"].sum()):
+        acts.do(lambda: _applied(shown))
 
 
-def _apply(shown: Previewed) -> None:
+def _applied(shown: Previewed) -> str:
+    # Before it is done: a second press breaks in where the session's state is changed.
+    st.session_state.pop(PREVIEW, None)
     price_actions.apply_repricing(shown.first_day, shown.end_day, shown.provider, shown.model, shown.candidate)
-    del st.session_state[PREVIEW]
+    return "A worker re-prices now; the list below says when it is done."
 
 
 def _repricing_row(done_: reprice.Repricing) -> dict[str, object]:
@@ -285,17 +302,6 @@ def frame(found: pd.DataFrame, labels: dict[str, str], alt: str) -> None:
     shown[money] = shown[money].apply(lambda column: pd.to_numeric(column.map(str, na_action="ignore"), errors="coerce"))  # to be drawn
     config: dict[str, Any] = {label: st.column_config.NumberColumn(label, format="$%.6f") for label in money}
     st.dataframe(shown, hide_index=True, column_config=config, placeholder=formats.UNKNOWN, alt=alt)
-
-
-def _do(act: Callable[[], object], said: str) -> None:
-    """Do it and say so after the next run, or say beside the form what was wrong with it."""
-    try:
-        act()
-    except BinnacleError as problem:
-        st.error(f"{problem}", icon=":material/error:")
-    else:
-        st.session_state[DONE] = said
-        st.rerun()
 
 
 def _when(instant: Any) -> str | None:  # noqa: ANN401 - frames hold NaT where there is none

@@ -98,7 +98,7 @@ def _tiles(queues: list[Queue], at_work: list[AtWork], dead: int) -> None:
     values = {
         "Dead": (count(dead), None, "Jobs that used up their attempts, and that nobody discarded."),
         "Oldest wait": (
-            formats.duration(max(queue.oldest_wait_s for queue in queues)) if waiting else "nothing waits", None,
+            formats.duration(max(queue.oldest_wait_s for queue in queues)) if waiting else "none", None,
             "How long the job has waited that has been due longest.",
         ),
         "Waiting": (formats.count(waiting), f"{later:,} due later" if later else None, "Jobs that are due and have no worker yet."),
@@ -153,18 +153,20 @@ def _steer(scope: Scope, name: str, limit: Limit | None) -> None:
     paused = limit is not None and limit.paused_at is not None
     now = limit.cap if limit else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if paused and st.button("Resume", icon=":material/play_arrow:", type="primary", key="limit-resume"):
+        if paused and st.button("Resume", icon=":material/play_arrow:", type="primary", key=acts.fresh("limit-resume", scope, name)):
             acts.do(lambda: _told(job_actions.resume(scope, name), f"The {scope} '{name}' goes on."))
         help_ = "No further job starts; what runs goes on."
-        if not paused and st.button("Pause", icon=":material/pause:", key="limit-pause", help=help_):
+        if not paused and st.button("Pause", icon=":material/pause:", key=acts.fresh("limit-pause", scope, name), help=help_):
             acts.do(lambda: _told(job_actions.pause(scope, name), f"The {scope} '{name}' is paused."))
         asked = st.number_input(
             "At once, at most", min_value=1, max_value=100_000, value=None, step=1, key=acts.fresh(f"cap-{scope}-{name}"), width=200,
             placeholder="no limit" if now is None else f"{now:,} now",
         )  # fmt: skip
-        if st.button("Set the limit", icon=":material/speed:", key="limit-set", disabled=asked is None or asked == now):
+        key = acts.fresh("limit-set", scope, name)
+        if st.button("Set the limit", icon=":material/speed:", key=key, disabled=asked is None or asked == now):
             acts.do(lambda: _told(job_actions.cap(scope, name, asked), f"The {scope} '{name}' may run {asked:,} at once."))
-        if now is not None and st.button("Lift the limit", icon=":material/all_inclusive:", key="limit-lift"):
+        key = acts.fresh("limit-lift", scope, name)
+        if now is not None and st.button("Lift the limit", icon=":material/all_inclusive:", key=key):
             acts.do(lambda: _told(job_actions.cap(scope, name, None), f"The {scope} '{name}' has no limit any more."))
 
 

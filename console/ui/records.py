@@ -83,7 +83,7 @@ def _nothing(kind: str, query: str) -> None:
         st.info(f"No {kind} have all of these words.", icon=":material/search_off:")
     else:
         st.info(f"There are no {kind} yet.", icon=":material/inbox:")
-        st.markdown("Import a file on the Records page, or by `python -m services records import FILE --map MAP`.")
+        st.markdown("Import a file under **Imports** of the Records page, or by `python -m services records import FILE --map MAP`.")
 
 
 def _table(records: list[Record], key: str, opens: str) -> None:

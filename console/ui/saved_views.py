@@ -51,13 +51,16 @@ def _save(address: str, who: Account) -> None:
 def _change(own: list[View], who: Account) -> None:
     named = {view.id: view.name if view.owner_id == who.id else f"{view.name} ({view.owner})" for view in own}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox("Change", list(named), format_func=lambda view: named[view], key=acts.fresh("change-view"))
-        view = next(one for one in own if one.id == chosen)
-        name = st.text_input("New name", value=view.name, max_chars=views.LONGEST_NAME, key=acts.fresh(f"rename-view-{view.id}"))
-        if st.button("Rename", icon=":material/edit:"):
+        chosen = acts.choose("Change", list(named), format_func=named.__getitem__, key="change-view")
+        view = next((one for one in own if one.id == chosen), None)
+        if view is None:
+            return
+        name = st.text_input("New name", value=view.name, max_chars=views.LONGEST_NAME, key=acts.fresh("view-name", view.id))
+        if st.button("Rename", icon=":material/edit:", key=acts.fresh("rename-view", view.id)):
             acts.do(lambda: view_actions.rename(view.id, name))
         label, icon = ("Make private", ":material/lock:") if view.shared else ("Share", ":material/group:")
-        if st.button(label, icon=icon, disabled=not view.shared and not who.may(views.SHARER)):
+        key = acts.fresh("share-view", view.id, view.shared)
+        if st.button(label, icon=icon, disabled=not view.shared and not who.may(views.SHARER), key=key):
             acts.do(lambda: view_actions.share(view.id, shared=not view.shared))
-        if st.button("Delete", icon=":material/delete:"):
+        if st.button("Delete", icon=":material/delete:", key=acts.fresh("delete-view", view.id)):
             acts.do(lambda: view_actions.delete(view.id))

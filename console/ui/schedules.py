@@ -95,11 +95,15 @@ def _steer(known: Overview) -> None:
     name = known.schedule.name
     with st.container(horizontal=True):
         if known.schedule.paused_at is None:
-            if st.button("Pause", icon=":material/pause:", key="schedule-pause", help="Its slots are recorded as paused."):
+            key = acts.fresh("schedule-pause", name)
+            if st.button("Pause", icon=":material/pause:", key=key, help="Its slots are recorded as paused."):
                 acts.do(lambda: _pause(name))
-            if st.button("Run now", icon=":material/play_circle:", key="schedule-run", help="Its job at once, whatever the slots."):
+            key = acts.fresh("schedule-run", name)
+            if st.button("Run now", icon=":material/play_circle:", key=key, help="Its job at once, whatever the slots."):
                 acts.do(lambda: f"Job {job_actions.run_schedule(name)} of '{formats.plain(name)}' waits for a worker.")
-        elif st.button("Resume", icon=":material/play_arrow:", type="primary", key="schedule-resume", help="From the next slot on."):
+        elif st.button(
+            "Resume", icon=":material/play_arrow:", type="primary", key=acts.fresh("schedule-resume", name), help="From the next slot on."
+        ):
             acts.do(lambda: _resume(name))
 
 

@@ -1,5 +1,7 @@
 """One session's page: its facts, its course operation by operation, and what people said of it."""
 
+from datetime import datetime
+
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -10,9 +12,10 @@ from services.db import transaction
 from services.errors import BadInput, NotFound
 from services.sessions import listing, timeline
 from services.sessions.session import Session
-from services.sessions.timeline import PAGE_ROWS, Said, Step
+from services.sessions.timeline import Page, Said, Step
 from services.settings import settings
 
+AFTER = "after"
 LIST = "../pages/sessions.py"
 THUMBS = {1: "▲ up", -1: "▼ down", None: ""}
 COLOURS = {"answered": charts.COLOURS[0], "from a cache": charts.COLOURS[2], "failed": charts.COLOURS[5]}
@@ -37,13 +40,13 @@ def show() -> None:
             if not said:
                 raise
             session = None
-        steps, more = timeline.steps(connection, session) if session else ([], False)
+        page = timeline.page(connection, session, st.query_params.get(AFTER)) if session else None
     st.header(quoted(key), anchor=False)
-    if session is None:
+    if session is None or page is None:
         st.warning(f"Nobody has told of this session yet: only feedback from {quoted(source)} names it.", icon=":material/help:")
     else:
         _facts(session)
-        _course(session, steps, more=more)
+        _course(session, page)
     _feedback(said)
 
 
@@ -70,23 +73,35 @@ def _facts(session: Session) -> None:
         st.markdown(f"[This learner's progress]({session_list.learner(session.user_key)})")
 
 
-def _course(session: Session, steps: list[Step], *, more: bool) -> None:
-    if not steps:
+def _course(session: Session, page: Page) -> None:
+    if not page.steps:
         said = "Its operations are no longer kept." if session.operations else "It told of no operations."
         st.info(said, icon=":material/inbox:")
         return
-    cards.chart("Course", _figure(steps), "Bars over time: each operation of the session from its start to its end")
-    st.dataframe(_table(steps), hide_index=True, placeholder=formats.UNKNOWN, alt="Operations of the session in order",
+    begin = session.first_operation_at or page.steps[0].started_at
+    cards.chart("Course", _figure(page.steps, begin), "Bars over time: each operation of the session from its start to its end")
+    st.dataframe(_table(page.steps), hide_index=True, placeholder=formats.UNKNOWN, alt="Operations of the session in order",
                  column_config={"Started": instants.shown("Started")})  # fmt: skip
-    st.caption(
-        (f"The first {PAGE_ROWS} of {session.operations:,} operations. " if more else "") + f"Times are of {settings().reporting_zone}."
-    )
+    whole = AFTER not in st.query_params and page.later is None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if not whole:
+            st.button("From the start", icon=":material/first_page:", disabled=AFTER not in st.query_params, on_click=_from_the_start)
+            st.button("Later", icon=":material/chevron_right:", disabled=page.later is None, on_click=_later, args=(page.later or "",))
+        shown = "" if whole else f"{len(page.steps)} of {session.operations:,} operations shown. "
+        st.caption(f"{shown}Times are of {settings().reporting_zone}.", width="content")
 
 
-def _figure(steps: list[Step]) -> go.Figure:
-    """One bar an operation, the first on top, seconds from the start."""
-    begin = steps[0].started_at
-    shortest_s = max((steps[-1].started_at - begin).total_seconds() * SHORTEST, 0.05)
+def _later(place: str) -> None:
+    st.query_params[AFTER] = place
+
+
+def _from_the_start() -> None:
+    st.query_params.pop(AFTER, None)
+
+
+def _figure(steps: list[Step], begin: datetime) -> go.Figure:
+    """One bar an operation, the first on top, seconds from the session's first."""
+    shortest_s = max((steps[-1].started_at - steps[0].started_at).total_seconds() * SHORTEST, 0.05)
     figure = go.Figure()
     for outcome, colour in COLOURS.items():
         mine = [(place, step) for place, step in enumerate(steps) if _outcome(step) == outcome]
@@ -98,7 +113,7 @@ def _figure(steps: list[Step]) -> go.Figure:
                 customdata=[[step.operation, step.model, _latency(step), step.error_type or ""] for _, step in mine],
                 hovertemplate="%{customdata[0]} by %{customdata[1]}: %{customdata[2]} %{customdata[3]}<extra></extra>",
             )  # fmt: skip
-    figure.update_xaxes(title="seconds from the start", rangemode="tozero")
+    figure.update_xaxes(title="seconds from the start", rangemode="tozero" if steps[0].started_at == begin else "normal")
     figure.update_yaxes(
         autorange="reversed", showgrid=False, tickvals=list(range(len(steps))), ticktext=[formats.short(step.operation) for step in steps]
     )

@@ -98,7 +98,7 @@ def unpriced(chosen: Selection) -> None:
 def _per_session(chosen: Selection) -> Decimal | None:
     if not OF_SESSIONS.issuperset(chosen.where):
         return None
-    row = metrics.query(["cost", "sessions_started"], **chosen.whole_days).frame.iloc[0]
+    row = metrics.query(["cost", "sessions_started"], **chosen.by_days.asked).frame.iloc[0]
     return row["cost"] / int(row["sessions_started"]) if row["cost"] and row["sessions_started"] else None
 
 

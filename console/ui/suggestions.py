@@ -40,7 +40,7 @@ def spenders() -> None:
             st.markdown(f"**{kind.capitalize()}s that cost most**")
             found = findings.top_spenders(days or 30, kind)
             if found.empty:
-                st.caption(f"No {kind} that cost anything was found when a job last looked; it looks every hour.")
+                st.caption(f"No {kind} that cost anything has been found; a job looks every hour.")
                 continue
             st.dataframe(_shown(found, kind), hide_index=True, alt=f"The {kind}s that cost most", column_config=_columns())
             st.caption(f"As of {found['found_at'].iloc[0]:%Y-%m-%d %H:%M} UTC, in all modules.")

@@ -1,7 +1,5 @@
 """Which models answer which task, on the Admin page: what holds, and a form that changes a task."""
 
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
@@ -10,8 +8,6 @@ from console.ui import acts
 from services.ai import models
 from services.ai.models import Rule
 from services.db import transaction
-
-COST = Path(__file__).resolve().parents[2] / "pages" / "cost.py"
 
 
 def manage() -> None:
@@ -36,13 +32,8 @@ def manage() -> None:
         told = _settings(rule)
         if st.form_submit_button("Change the task", type="primary", icon=":material/tune:"):
             acts.do(lambda: admin_actions.change_models(task, told))
-    if by is not None and st.button("Back to models.toml", icon=":material/undo:"):
+    if by is not None and st.button("Back to models.toml", icon=":material/undo:", key=acts.fresh("task-back", task)):
         acts.do(lambda: admin_actions.change_models(task, {}))
-
-
-def budgets() -> None:
-    """The way to what these models may cost."""
-    st.page_link(COST, label="Budgets are set on the Cost page", icon=":material/savings:")
 
 
 def _settings(rule: Rule) -> dict[str, object]:

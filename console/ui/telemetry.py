@@ -7,14 +7,15 @@ import pandas as pd
 import streamlit as st
 
 from console import actions
-from console.ui import cards, charts, formats, live
+from console.ui import acts, cards, charts, formats, live
+from console.ui.quoted import quoted
 from services import clock
 from services.db import transaction
 from services.errors import BinnacleError
 from services.settings import settings
 from services.telemetry import overview
 
-DONE = "telemetry_done"
+SEEN = "telemetry_seen"  # the newest refused record that was counted when somebody pressed Discard
 EVERYTHING = ("", "", "")
 Group = tuple[str, str, str]  # source, field, reason
 HELP = {
@@ -50,8 +51,8 @@ def sources() -> None:
     for source, operations in collected.items():
         st.warning(
             f"{formats.plain(source)} tells more different names than the {settings().series_limit_per_source:,} that are kept apart:"
-            f" {operations:,} operations are counted under the name (other). Look for names with ids or times in them,"
-            " or raise SERIES_LIMIT_PER_SOURCE.",
+            f" {operations:,} operations of the last {overview.DAYS} days are counted under the name (other)."
+            " Look for names with ids or times in them, or raise SERIES_LIMIT_PER_SOURCE.",
             icon=":material/filter_alt:",
         )
     shown = pd.DataFrame(
@@ -77,17 +78,15 @@ def sources() -> None:
     )
 
 
-def rejected(*, acts: bool) -> None:
-    """What was refused and why; who `acts` may send it again or throw it away."""
-    if DONE in st.session_state:
-        st.success(st.session_state.pop(DONE), icon=":material/check_circle:")
+def rejected(*, may: bool) -> None:
+    """What was refused and why; who `may` can send it again or throw it away."""
     with transaction() as connection:
         found = overview.rejected(connection)
     if found.empty:
         st.info("No refused records are kept.", icon=":material/task_alt:")
         return
     _table(found)
-    if acts:
+    if may:
         _act(found)
 
 
@@ -121,7 +120,7 @@ def _draw_flow() -> None:
         day = clock.today(settings().zone)
         cards.trust((day, day + timedelta(days=1)))
     except BinnacleError as problem:
-        st.error(f"{problem}", icon=":material/error:")
+        st.error(quoted(str(problem)), icon=":material/error:")
 
 
 def _tiles(rate: pd.DataFrame, lag_ms: int | None, backlog: overview.Backlog, today: dict[str, int]) -> None:
@@ -189,37 +188,44 @@ def _table(found: pd.DataFrame) -> None:
 
 def _act(found: pd.DataFrame) -> None:
     """Choose a reason, then send its records again or throw them away."""
-    groups: dict[Group, tuple[int, int, str]] = {
-        (row.source, row.field, row.reason): (row.n, row.replayable, row.sample) for row in found.itertuples()
+    groups: dict[Group, tuple[int, int, int, str]] = {
+        (row.source, row.field, row.reason): (row.n, row.replayable, row.last_id, row.sample) for row in found.itertuples()
     }
+    first = found.iloc[0]
+    groups[EVERYTHING] = (int(first["all_n"]), int(first["all_replayable"]), int(first["all_last_id"]), "")
     # By its words, not by its place: places shift when something new is refused, and the wrong records would be thrown away.
-    chosen = st.selectbox("Refused records", [*groups, EVERYTHING], format_func=_words, key="telemetry_group")
+    chosen = acts.choose("Refused records", list(groups), format_func=_words, key="telemetry_group")
+    if chosen is None:
+        return
     everything = chosen == EVERYTHING
     source, field, reason = (None, None, None) if everything else chosen
-    number = int(found["n"].sum()) if everything else groups[chosen][0]
-    whole = int(found["replayable"].sum()) if everything else groups[chosen][1]
+    number, whole, newest_id, sample = groups[chosen]
     if not everything:
-        st.code(groups[chosen][2], language="json", wrap_lines=True)
+        st.code(sample, language="json", wrap_lines=True)
     if whole < number:
         st.caption(
             f"{whole:,} of {number:,} can be sent again; the others were too long to keep whole, or are rows of a file to import again."
         )
     with st.container(horizontal=True):
-        if st.button("Send again", icon=":material/replay:", disabled=not whole, key="telemetry_replay"):
-            tried, accepted = actions.replay_rejected(field, reason, source)
-            _done(f"{tried:,} sent again, {accepted:,} accepted.")
+        if st.button("Send again", icon=":material/replay:", disabled=not whole, key=acts.fresh("telemetry_replay", chosen)):
+            acts.do(lambda: _sent_again(field, reason, source))
         with st.popover("Discard", icon=":material/delete:"):
             st.markdown(f"**{number:,} records** are deleted for good. They stay counted as rejected.")
-            if st.button("Discard them", type="primary", key="telemetry_discard"):
-                _done(f"{actions.discard_rejected(field, reason, source):,} discarded.")
+            discard = acts.fresh("telemetry_discard", chosen)
+            if st.button("Discard them", type="primary", key=discard, on_click=_seen, args=(newest_id,)):
+                acts.do(lambda: f"{actions.discard_rejected(field, reason, source, st.session_state[SEEN]):,} discarded.")
+
+
+def _sent_again(field: str | None, reason: str | None, source: str | None) -> str:
+    tried, accepted = actions.replay_rejected(field, reason, source)
+    return f"{tried:,} sent again, {accepted:,} accepted."
+
+
+def _seen(newest_id: int) -> None:
+    """Called before the page is drawn anew, with what was counted on the page that was looked at."""
+    st.session_state[SEEN] = newest_id
 
 
 def _words(group: Group) -> str:
     source, field, reason = group
     return "Everything that was refused" if group == EVERYTHING else f"{source} · {field}: {reason}"
-
-
-def _done(what: str) -> None:
-    """Say it after the next run, which shows the tables as they are now."""
-    st.session_state[DONE] = what
-    st.rerun()

@@ -9,6 +9,7 @@ import streamlit as st
 from console.ui import cards, charts, formats, instants, rhythm, session_list
 from console.ui.filters import Selection
 from console.ui.once import once
+from console.ui.quoted import quoted
 from services import clock, metrics
 from services.db import transaction
 from services.errors import NotFound
@@ -51,11 +52,11 @@ def topics(frame: pd.DataFrame) -> None:
 
 def week(chosen: Selection) -> None:
     """Hour by weekday, and the peak."""
-    answer = metrics.query(["sessions_started"], by=["weekday", "hour"], **chosen.whole_days)
+    answer = metrics.query(["sessions_started"], by=["weekday", "hour"], **chosen.by_days.asked)
     until = min(chosen.days[1], clock.today(settings().zone) + timedelta(days=1))  # days to come dilute no average
     grid = once(rhythm.per_hour, answer.frame, (chosen.days[0], max(until, chosen.days[0] + timedelta(days=1))))
     cards.chart("When people come", once(rhythm.week, grid), "Heat map: sessions that began by hour of the day and weekday")
-    st.caption(rhythm.peak(grid, answer.zone))
+    st.caption(once(rhythm.peak, grid, answer.zone))
 
 
 def returning(chosen: Selection) -> None:
@@ -97,7 +98,7 @@ def learner(opens: str = "learner") -> None:
         try:
             found = learners.progress(connection, key, settings().zone)
         except NotFound as nobody:
-            st.info(f"{nobody}", icon=":material/person_off:")
+            st.info(quoted(str(nobody)), icon=":material/person_off:")
             return
     weeks = found.weeks
     known = [session.rating for session in found.sessions if session.rating is not None]

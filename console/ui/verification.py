@@ -8,21 +8,24 @@ from services.health import verification
 
 
 def last() -> None:
-    """What the last comparison found."""
-    found = verification.last()
+    """The days that are wrong, and what the last comparison found."""
+    found, differing = verification.last(), verification.differing()
+    if differing:
+        cells = sum(differing.values())
+        st.error(
+            f"{'1 cell' if cells == 1 else f'{cells:,} cells'} of {verification.named(differing)}"
+            f" {'differs' if cells == 1 else 'differ'} from the stored operations."
+            " `python -m services rebuild` mends the days and compares them again.",
+            icon=":material/rule:",
+        )
     if found is None:
         st.caption(":material/rule: The rollups have not been compared with the stored operations yet; that happens every night.")
         return
     days = f"{found.start} to {found.end - timedelta(days=1)}"
     left = f" {found.not_checked:,} days could not be compared: their operations are no longer stored." if found.not_checked else ""
-    if found.differences:
-        st.error(
-            f"{found.differences:,} of {found.cells:,} cells of {days} differ from the stored operations (compared at "
-            f"{found.at:%Y-%m-%d %H:%M} UTC). `python -m services rebuild` mends the days.{left}",
-            icon=":material/rule:",
-        )
-        return
-    st.caption(
-        f":material/verified: Compared with the stored operations at {found.at:%Y-%m-%d %H:%M} UTC: all {found.cells:,} cells of {days} "
-        f"agree.{left}"
+    what = (
+        f"{found.differences:,} of {found.cells:,} cells of {days} differed"
+        if found.differences
+        else f"all {found.cells:,} cells of {days} agree"
     )
+    st.caption(f":material/rule: Compared with the stored operations at {found.at:%Y-%m-%d %H:%M} UTC: {what}.{left}")

@@ -64,12 +64,16 @@ def steer() -> None:
     if not found:
         return
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    picked = left.selectbox("Worker", list(found), format_func=lambda known: f"{_name(found[known])} · {found[known].queue}", key="worker")
+    names = {known: f"{_name(process)} · {process.queue}" for known, process in found.items()}
+    picked = acts.choose("Worker", list(names), format_func=names.__getitem__, key="worker", place=left)
+    if picked is None:
+        return
     worker = found[picked]
     on, name = worker.quiet_at is None, _name(worker)
     words = f"{name} takes no further job; stop it when its job is over." if on else f"{name} takes jobs again."
     help_ = "It finishes its job and takes no further one, so that it can be stopped." if on else "It takes jobs again."
-    if right.button("Quiet" if on else "Wake", icon=":material/bedtime:" if on else ":material/alarm:", help=help_, width="stretch"):
+    label, icon, key = ("Quiet", ":material/bedtime:", "quiet") if on else ("Wake", ":material/alarm:", "wake")
+    if right.button(label, icon=icon, help=help_, width="stretch", key=acts.fresh(key, worker.id)):
         acts.do(lambda: formats.plain(words if job_actions.quiet(worker.id, on=on) else "Nothing changed: it is so already, or gone."))
 
 

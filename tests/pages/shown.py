@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
+from console.ui.quoted import JOINER
+
 SIZES = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9}
 PARTS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3_600.0}
-NUMBER = re.compile(r"^([+-]?)\$?([\d,]+(?:\.(\d+))?)\s*(%|k|M|B|/min|of 5| points|×)?$")
+NUMBER = re.compile(r"^([+±-]?)\$?([\d,]+(?:\.(\d+))?)\s*(%|k|M|B|/min|of 5| points|×)?$")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Figure:
 def tiles(app: AppTest) -> dict[str, str]:
     """The text of each tile by its label."""
     return {tile.label: tile.value for tile in app.metric}
+
+
+def wrong(app: AppTest) -> str:
+    """What the error boxes say as it is read: without the marks that keep it from being Markdown."""
+    return "\n".join(re.sub(r"\\(\W)", r"\1", error.value).replace(JOINER, "") for error in app.error)
 
 
 def tables(app: AppTest) -> dict[str, pd.DataFrame]:

@@ -3,6 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from console.ui import instants
 from services.accounts import accounts, audit, sign_ins
 from services.ai import models
 from services.db import transaction
@@ -35,22 +36,35 @@ def test_an_account_is_made_and_its_link_is_shown_once(admin: str) -> None:
     assert set(app.dataframe[0].value["Name"]) >= {"root"}
     assert [line for line in ("account.create", "link.mint") if line == newest().action] == ["link.mint"]
     assert link.partition("token=")[2] not in str(newest())
-    assert not app.run().code
+    assert app.run().code[0].value == link, "it stays until it is left"
+    app.switch_page("../pages/prices.py").run()
+    assert not app.switch_page("../pages/admin.py").run().code
 
 
 def test_a_role_changes_and_the_last_admin_stays(admin: str) -> None:
     with transaction() as connection:
-        accounts.create(connection, "vera", "viewer")
+        vera, root = accounts.create(connection, "vera", "viewer"), accounts.by_name(connection, "root")
     app = opened("admin", admin, view="People")
-    app.selectbox(key="account-name").set_value("vera").run()
+    app.selectbox(key="account-name").set_value(vera.id).run()
     app.segmented_control[-1].set_value("operator").run()
     press(app, "Change the role")
     assert "vera has the role operator." in words(app)
     line = newest()
     assert (line.actor, line.before, line.after) == ("root", {"role": "viewer"}, {"role": "operator"})
-    app.selectbox(key="account-name").set_value("root").run()
+    app.selectbox(key="account-name").set_value(root.id).run()
     press(app, "Refuse from now on")
     assert "last admin" in words(app)
+
+
+def test_a_budget_is_set_beside_the_rest(admin: str) -> None:
+    app = opened("admin", admin, view="Budgets")
+    assert not app.exception
+    app.selectbox(key="budget_scope-0").set_value("module")
+    app.text_input(key="budget_name-0").set_value("tutor")
+    app.number_input(key="budget_cap-0").set_value(7.5)
+    press(app, "Set budget")
+    assert "**Module tutor, a day** · \\$7.50 · hard stop" in words(app)
+    assert newest().action == "budget.set"
 
 
 def test_models_of_a_task_are_changed_and_given_back(admin: str) -> None:
@@ -81,6 +95,23 @@ def test_the_log_is_filtered_by_the_address_and_paged(admin: str) -> None:
     assert list(app.dataframe[0].value["Of what"]) == [f"thing {n}" for n in range(9, 0, -2)]
     press(app, "Newest")
     assert len(app.dataframe[0].value) == 25
+
+
+def test_the_log_says_that_it_is_on_an_older_page_and_begins_anew_when_it_is_opened_again(admin: str) -> None:
+    with transaction() as connection:
+        for n in range(60):
+            audit.record(connection, "ada", "key.create", f"thing {n}")
+    app = opened("admin", admin)
+    assert "Older than" not in words(app)
+    press(press(app, "Older"), "Older")
+    assert list(app.dataframe[0].value["Of what"]) == [f"thing {n}" for n in range(9, -1, -1)]
+    with transaction() as connection:
+        above = next(line for line in audit.listing(connection, limit=60) if line.subject == "thing 10")
+    assert f"Older than {instants.at(above.at)}" in words(app)
+    app.switch_page("../pages/jobs.py").run()
+    app.switch_page("../pages/admin.py").run()
+    assert list(app.dataframe[0].value["Of what"]) == [f"thing {n}" for n in range(59, 34, -1)]
+    assert "Older than" not in words(app)
 
 
 @pytest.mark.parametrize("view", ["Keys", "Retention and zone"])

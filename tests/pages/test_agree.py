@@ -3,9 +3,11 @@
 What is on a page and neither the catalogue's nor named here fails: a new number has to be proven too.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -21,7 +23,7 @@ from services.settings import settings
 from tests.pages import shown
 from tests.pages.shown import Figure, agrees
 from tests.pages.test_pages import opened
-from tests.traffic import arrive, many
+from tests.traffic import arrive, many, operation
 
 pytestmark = pytest.mark.unmeasured
 Where = dict[str, list[str]]
@@ -41,6 +43,7 @@ def viewer(empty: Callable[[], None]) -> Iterator[str]:
     now = clock.utc_now()
     start = now - timedelta(days=62)
     arrive([told for told in many(3_000, start, timedelta(days=62)) if _away_from(now, datetime.fromisoformat(str(told["started_at"])))])
+    arrive([operation("the first of today", clock.day_start(now.date(), ZoneInfo("UTC")))])  # however young the day is
     sessions: list[object] = []
     for n in range(300):
         began = start + timedelta(hours=5 * n)
@@ -69,7 +72,7 @@ def viewer(empty: Callable[[], None]) -> Iterator[str]:
 def _away_from(now: datetime, then: datetime) -> bool:
     """The same hours of other days end while a page is drawn: nothing may fall between two readings."""
     apart = abs((then - now).total_seconds()) % 86_400
-    return min(apart, 86_400 - apart) > 600
+    return min(apart, 86_400 - apart) > 1_200
 
 
 def drawn(page: str, viewer: str, range_: str = "", where: Where | None = None) -> AppTest:
@@ -190,6 +193,13 @@ def course(frame: pd.DataFrame, measure: str, column: str = "") -> Points:
     return {at.tz_localize(None): scaled(number, measure) for at, number in zip(frame["bucket"], told, strict=True)}
 
 
+def before(days: tuple[date, date]) -> tuple[date, datetime]:
+    """As many days just before, as far into their last as today is now, by quarters of an hour."""
+    length, now = days[1] - days[0], clock.utc_now()
+    passed = now - clock.day_start(now.date(), UTC)  # type: ignore[arg-type]
+    return days[0] - length, now - length - passed + timedelta(minutes=15) * math.ceil(passed / timedelta(minutes=15))
+
+
 def scaled(number: Any, measure: str) -> float | None:  # noqa: ANN401
     return None if pd.isna(number) else float(number) * UNITS.get(MEASURES[measure].unit, 1)
 
@@ -199,7 +209,10 @@ def over_time(*measures: str, names: tuple[str, ...] = (), before: bool = False)
 
     def check(figure: Figure, days: tuple[date, date], where: Where) -> None:
         frame = catalogue(list(measures), days, where, interval="day", compare=before)
-        rel = 0.01 if measures == ("throughput",) else 1e-9  # a rate that falls while the day goes on
+        rel = 1e-9
+        if measures == ("throughput",):  # a rate that falls while the day goes on, the sooner the younger it is
+            now = clock.utc_now()
+            rel = max(0.01, 10 / (now - clock.day_start(now.date(), UTC)).total_seconds())  # type: ignore[arg-type]
         called = names or tuple(MEASURES[measure].label for measure in measures)
         assert set(figure.traces) == {*called, *([f"{(days[1] - days[0]).days} d before"] if before else [])}
         for name, measure in zip(called, measures, strict=True):
@@ -242,18 +255,17 @@ def steps(measure: str) -> Check:
 
     def check(figure: Figure, days: tuple[date, date], where: Where) -> None:
         points = dict(figure.traces[""])
-        earlier = (days[0] - (days[1] - days[0]), days[0])
-        before, after = points.pop("Before"), points.pop("After")
-        assert before == pytest.approx(scaled(value(measure, earlier, where), measure), rel=1e-6)
+        began, after = points.pop("Before"), points.pop("After")
+        assert began == pytest.approx(scaled(value(measure, before(days), where), measure), rel=1e-6)
         assert after == pytest.approx(scaled(value(measure, days, where), measure), rel=1e-6)
-        assert sum(step or 0 for step in points.values()) == pytest.approx(float(after or 0) - float(before or 0), abs=1e-8)
+        assert sum(step or 0 for step in points.values()) == pytest.approx(float(after or 0) - float(began or 0), abs=1e-8)
 
     return check
 
 
 def movers(figure: Figure, days: tuple[date, date], where: Where) -> None:
     """What each model costs more or less."""
-    earlier = (days[0] - (days[1] - days[0]), days[0])
+    earlier = before(days)
     now, then = (catalogue(["cost"], of, where, by=["model"]).set_index("model")["cost"].dropna().astype(float) for of in (days, earlier))
     moved = now.sub(then, fill_value=0.0)
     same(figure.traces[""], dict(moved[moved != 0]), figure.title)
@@ -357,7 +369,7 @@ def topics(table: pd.DataFrame, days: tuple[date, date], where: Where) -> None:
 
 
 def percentiles(table: pd.DataFrame, days: tuple[date, date], where: Where) -> None:
-    earlier = (days[0] - (days[1] - days[0]), days[0])
+    earlier = before(days)
     for row in table.to_dict("records"):
         name = LABELS[row["Measure"]]
         assert agrees(row["Before"], value(name, earlier, where), scale=0.001)

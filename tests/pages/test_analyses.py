@@ -127,18 +127,17 @@ def test_it_shows_how_far_it_is_and_cancels(analyst: str, place: int) -> None:
     change('update jobs set progress = \'{"done": 3, "total": 4, "note": "Keeping the result"}\'')
     app.run()
     assert progress(app) == [(75, "Keeping the result")]
-    press(app, "cancel-Validation")
+    press(app, f"cancel-Validation-{job.id}")
     assert "Validation is cancelled, or asked to stop." in words(app)
     assert progress(app)[0][1] == "Asked to stop"
-    assert "cancel-Validation" not in buttons(app)
+    assert f"cancel-Validation-{job.id}" not in buttons(app)
     assert scalar("select count(*) from audit where action = 'job.cancel' and actor = 'analyst'") == 1
-    assert job.id
 
 
 def test_a_cancel_that_comes_too_late_says_so(analyst: str, place: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    ordered(KIND, place)
+    job_id = ordered(KIND, place)
     monkeypatch.setattr(analysis_actions, "cancel", lambda _: 0)
-    assert "Validation had ended already." in words(press(page(analyst, place), "cancel-Validation"))
+    assert "Validation had ended already." in words(press(page(analyst, place), f"cancel-Validation-{job_id}"))
 
 
 def test_it_shows_a_result_beside_its_facts(analyst: str, place: int) -> None:

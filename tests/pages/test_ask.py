@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 
+from services.accounts import accounts, sign_ins
 from services.ask import chat
-from services.ask.chat import Asker
+from services.ask.asker import Asker
 from services.db import transaction
 from tests.pages.test_pages import charts, opened, words
 from tests.pages.test_telemetry import press, session
@@ -36,7 +37,7 @@ def test_it_begins_with_examples_that_work(known: None) -> None:
     press(app, "How many barangays by region?")
     assert not app.exception
     assert said(app)[0] == "How many barangays by region?"
-    assert said(app)[1].startswith("Communities by region, Region I \\(Ilocos Region\\)\\: 48")
+    assert said(app)[1].startswith("Communities by region\\: Region I \\(Ilocos Region\\)\\: 48")
     (chart,) = charts(app)
     assert chart["data"][0]["customdata"] == ["Region III (Central Luzon)", "Region I (Ilocos Region)"]  # type: ignore[index]
     assert "Read as\\:" in words(app) or "Read as:" in words(app)
@@ -61,6 +62,21 @@ def test_it_shows_nobody_the_conversation_of_another(known: None) -> None:
     assert said(app) == []
     ask(app, "and by kind?")
     assert "no such conversation of yours" in words(app)
+
+
+def test_conversations_go_with_the_account_to_another_name(known: None) -> None:
+    viewer = session("viewer")
+    app = ask(opened("ask", viewer), "meetings by status")
+    with transaction() as connection:
+        accounts.rename(connection, accounts.by_name(connection, "viewer"), "vera")
+        connection.execute(text("delete from account_names"))  # were the name free, the conversations would still not be
+        stranger = sign_ins.begin(connection, accounts.create(connection, "viewer", "viewer"))
+    again = opened("ask", viewer, conversation=str(app.query_params["conversation"]))
+    assert said(again) == said(app)
+    assert any("meetings by status" in button.label for button in again.button)
+    theirs = opened("ask", stranger, conversation=str(app.query_params["conversation"]))
+    assert said(theirs) == []
+    assert not any("meetings by status" in button.label for button in theirs.button)
 
 
 def test_what_is_asked_is_shown_as_text(known: None) -> None:

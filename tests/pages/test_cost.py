@@ -12,9 +12,10 @@ from services.ai import budgets
 from services.clock import utc_now
 from services.costs import findings
 from services.db import transaction
+from services.telemetry import inbox
 from tests.pages.jobs import session
 from tests.pages.test_pages import charts, opened, words
-from tests.traffic import arrive, operation
+from tests.traffic import arrive, move_all, operation
 
 pytestmark = pytest.mark.usefixtures("database")
 ONE = Decimal("0.00045")  # 1,000 tokens in and 100 out of gpt-5-mini
@@ -98,6 +99,19 @@ def test_budgets_tell_what_they_hold_back_from_what_they_cannot(traffic: int) ->
     assert "it is passed already" in said
     assert "Budgets are changed by the role operator or above." in said
     assert not [button for button in app.button if button.label == "Set budget"]
+
+
+def test_a_budget_whose_back_tests_saw_no_spending_has_no_known_error(database: None) -> None:
+    with transaction() as connection:
+        budgets.applying(connection, module="m", provider="p", model="x", user=None)
+        inbox.accept(
+            connection, "operations", [operation("own", utc_now() - timedelta(days=21), cost_usd="2")], source="binnacle", door="gateway",
+            own=True,
+        )  # fmt: skip
+    move_all()
+    said = words(page())
+    assert "inf%" not in said
+    assert "how good that is nobody can tell: nothing was spent in any of 12 back-tests" in said
 
 
 def test_an_operator_sets_and_ends_budgets_and_it_is_audited(traffic: int) -> None:

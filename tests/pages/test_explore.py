@@ -272,6 +272,7 @@ def test_it_saves_renames_shares_and_deletes_a_view(analyst: str) -> None:
     views = app.dataframe[-1].value
     assert list(views["View"]) == ["Errors by model"]
     assert parse_qs(urlparse(views["Open"][0]).query)["measure"] == ["Errors"]
+    app.selectbox(key="change-view").select_index(0).run()
     for button, expected in (("Share", "everybody"), ("Make private", "its owner")):
         next(one for one in app.button if one.label == button).click().run()
         assert list(app.dataframe[-1].value["Seen by"]) == [expected]

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from services.db import transaction
 from services.jobs import claim, control
 from tests.pages.jobs import LONG_KIND, buttons, choose, done, failed, later, press, queued, run, scalar, session, started
+from tests.pages.shown import wrong
 from tests.pages.test_pages import opened, words
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -48,7 +49,7 @@ def test_it_asks_which() -> None:
 
 @pytest.mark.parametrize("told", ["x", "-1", "1.5", "9" * 30, "١", "[a](http://b)"])
 def test_it_says_what_is_no_number(told: str) -> None:
-    assert "is no job's number: a whole number from 1 on" in words(one(told))
+    assert "is no job's number: a whole number from 1 on" in wrong(one(told))
 
 
 def test_it_says_that_there_is_no_such_job() -> None:

@@ -28,7 +28,7 @@ def planned(database: None) -> None:
     with transaction() as connection:
         slots = Timing("Asia/Manila", (time(6), time(18, 30, 15)), None, (1, 5))
         schedules.create(connection, "factoids", Plan("sitewide.factoids", slots, "sitewide", {"most": 50}), actor="olga")
-        schedules.create(connection, "broom", Plan("housekeeping", Timing("UTC", (), 90)), actor="olga")
+        schedules.create(connection, "broom", Plan("housekeeping", Timing("UTC", (), 3600)), actor="olga")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_it_shows_schedules_with_what_comes_and_what_was(planned: None) -> None:
     )
     app = page("viewer", view="Schedules", schedule="factoids")
     told = {row["Schedule"]: row for row in rows(app, "Schedules: due when")}
-    assert (told["factoids"]["Due"], told["broom"]["Due"]) == ("06:00, 18:30:15 on Mon, Fri, Asia/Manila", "every 90 s")
+    assert (told["factoids"]["Due"], told["broom"]["Due"]) == ("06:00, 18:30:15 on Mon, Fri, Asia/Manila", "every 1 h")
     assert (told["factoids"]["Last slot"], told["factoids"]["Decided"]) == ("slot 1", "▲ missed")
     assert (told["broom"]["Last slot"], told["broom"]["Decided"]) == ("none yet", "nothing yet")
     assert len(rows(app, "The next five")) == 5
@@ -180,7 +180,7 @@ def test_it_shows_who_is_at_work() -> None:
 
 def test_an_operator_lets_a_worker_go_quiet_and_wakes_it() -> None:
     at_work()
-    app = press(page(view="Workers"), "Quiet")
+    app = press(page(view="Workers").selectbox(key="worker").select_index(0).run(), "Quiet")
     assert "host-1 · 7 takes no further job" in words(app)
     assert scalar("select quiet_at is not null from processes")
     app = press(app, "Wake")

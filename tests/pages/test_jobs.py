@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from services.db import forget, transaction
 from services.jobs import control, listing
 from tests.pages.jobs import LONG_KIND, at_work, buttons, choose, done, failed, later, page, press, queued, run, scalar, session, started
+from tests.pages.shown import wrong
 from tests.pages.test_pages import opened, words
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -38,7 +39,7 @@ def test_it_says_what_to_do_where_there_is_nothing_yet(role: str) -> None:
     assert "No dispatcher is at work, so no job starts: start `python -m workers dispatch`." in said
     assert "No queue has a job or a worker yet." in said
     assert "There are no jobs yet." in said
-    assert tiles(app) == {"Dead": "0", "Oldest wait": "nothing waits", "Waiting": "0", "Running": "0", "Workers": "0"}
+    assert tiles(app) == {"Dead": "0", "Oldest wait": "none", "Waiting": "0", "Running": "0", "Workers": "0"}
 
 
 def test_it_says_that_nothing_is_stuck() -> None:
@@ -179,7 +180,7 @@ def test_a_chosen_filter_begins_a_new_list() -> None:
 )
 def test_it_says_what_is_wrong_with_a_filter(address: dict[str, str], said: str) -> None:
     queued()
-    assert said in words(page("viewer", **address))
+    assert said in wrong(page("viewer", **address))
 
 
 def test_it_falls_back_where_an_address_makes_no_sense() -> None:

@@ -48,5 +48,5 @@ def test_starting_an_analysis_asks_no_model_either(hanging: ModelServer) -> None
     app = opened("analyses", session, kind="communities", id=str(place))
     app.button(key="start_all").click().run()
     assert not app.exception
-    assert app.button(key="cancel-Validation").label == "Cancel"
+    assert next(button for button in app.button if (button.key or "").startswith("cancel-Validation-")).label == "Cancel"
     assert hanging.calls == []

@@ -11,6 +11,7 @@ from services.clock import utc_now
 from services.db import transaction
 from services.pricing import reprice
 from services.settings import ROOT
+from tests.pages.shown import wrong
 from tests.traffic import arrive, operation
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -72,6 +73,12 @@ def test_it_shows_the_prices_in_use_and_what_has_none(traffic: None) -> None:
     assert rows.loc["home-made"].isna()["Input"]
 
 
+def test_a_price_that_changes_with_the_size_of_a_call_is_short_and_exact(database: None) -> None:
+    arrive([operation("long", utc_now(), provider="anthropic", model="claude-sonnet-4-5")])
+    row = opened("viewer").dataframe[0].value.iloc[0]
+    assert row[["Input", "Output"]].tolist() == ["$3, > 200k: $6", "$15, > 200k: $22.5"]
+
+
 def test_a_viewer_may_look_and_preview_and_nothing_more(traffic: None) -> None:
     app = opened("viewer")
     assert {button.label for button in app.button} == {"Preview", "Compare"}
@@ -84,17 +91,18 @@ def test_an_operator_adds_and_ends_a_price() -> None:
     app = opened()
     fill(app, own_model="gpt-5*", own_input="1.25", own_output="dear", own_source="contract 2026")
     press(app, "Add the price")
-    assert "Holds from: choose the first day" in words(app)
+    assert "Holds from: choose the first day" in wrong(app)
     app.date_input(key="own_from").set_value(datetime(2026, 1, 1, tzinfo=UTC).date())
     press(app, "Add the price")
-    assert "output: 'dear' is not a price" in words(app)
+    assert "output: 'dear' is not a price" in wrong(app)
     press(fill(app, own_output="10"), "Add the price")
     assert "The price holds for what arrives from now on" in words(app)
     shown = app.dataframe[0].value.iloc[0]
     assert shown[["Model", "Provider", "Input", "Cache read", "State", "By"]].tolist() == [
         "gpt-5*", "any", "$1.25", "as input", "● in force", "the-operator",
     ]  # fmt: skip
-    app.checkbox(key="end_withdraw").check()
+    app.selectbox(key="end_id").set_value(1).run()
+    app.checkbox[0].check()
     press(app, "End the price")
     assert "Price 1 is withdrawn" in words(app)
     assert app.dataframe[0].value.iloc[0][["Until", "State"]].tolist() == ["withdrawn", "▲ over"]
@@ -116,6 +124,7 @@ def test_it_shows_the_difference_before_it_writes_and_can_take_it_back(traffic: 
     app.run()
     shown = app.dataframe[-1].value.iloc[0]
     assert shown[["State", "Changed", "Difference", "By"]].tolist() == ["● applied", "4", "$3.00", "the-operator"]
+    app.selectbox(key="reverse_id").set_value(1).run()
     press(app, "Take it back")
     assert "is being taken back" in words(app)
     assert scalar("select state from repricings") == "reversing"
@@ -123,7 +132,7 @@ def test_it_shows_the_difference_before_it_writes_and_can_take_it_back(traffic: 
 
 def test_it_says_what_is_wrong_with_a_question(traffic: None) -> None:
     app = press(fill(opened(), try_input="1", try_output="1", try_source="offer"), "Preview")
-    assert "model: give 1 to 200 characters" in words(app)
+    assert "model: give 1 to 200 characters" in wrong(app)
     app.date_input(key="reprice_from").set_value(utc_now().date() + timedelta(days=9))
     press(fill(app, reprice_model="gpt-5-mini"), "Preview")
     assert "must lie before the end" in words(app)

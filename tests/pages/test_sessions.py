@@ -38,6 +38,7 @@ def viewer(empty: Callable[[], None]) -> Iterator[str]:
     arrive(told, noun="sessions")
     arrive([{"id": HOSTILE, "started_at": start.isoformat(), "user_id": HOSTILE, "subject": HOSTILE, "topics": [HOSTILE]}], noun="sessions")
     arrive([operation(f"o{n}", start + timedelta(minutes=n), session_id="s0", error_type="timeout" if n == 1 else None) for n in range(3)])
+    arrive([operation(f"l{n}", start + timedelta(hours=6.5, seconds=n), session_id="s1") for n in range(130)])
     arrive([{"id": "f", "session_id": HOSTILE, "thumbs": "down", "rating": 1, "comment": HOSTILE}], noun="feedback")
     arrive([{"id": "g", "session_id": "ghost", "thumbs": "up", "comment": "who?"}], noun="feedback")
     statistics.make()
@@ -114,6 +115,20 @@ def test_it_tells_one_session_step_by_step(viewer: str) -> None:
     assert app.header[0].value == "s0"
     assert len(charts(app)) == 1
     assert list(app.dataframe[1].value["Outcome"]) == ["✓ answered", "▲ timeout", "✓ answered"]
+
+
+def test_it_tells_a_long_session_a_page_at_a_time(viewer: str) -> None:
+    app = opened("session", viewer, source="app", id="s1")
+    assert "100 of 130 operations shown" in words(app)
+    first = list(app.dataframe[1].value["Started"])
+    next(button for button in app.button if button.label == "Later").click().run()
+    assert len(app.dataframe[1].value) == 30
+    assert "30 of 130 operations shown" in words(app)
+    assert min(app.dataframe[1].value["Started"]) > max(first)
+    next(button for button in app.button if button.label == "From the start").click().run()
+    assert list(app.dataframe[1].value["Started"]) == first
+    assert "after" not in app.query_params
+    assert "go back to its start" in words(opened("session", viewer, source="app", id="s1", after="nonsense"))
 
 
 def test_it_shows_what_people_wrote_as_they_wrote_it(viewer: str) -> None:

@@ -11,10 +11,12 @@ from services.clock import utc_now
 from services.db import forget, transaction
 from services.errors import Conflict, Unauthenticated
 from services.settings import settings
+from services.telemetry import overview
 from tests.pages.test_pages import charts, opened, words
 from tests.traffic import arrive, operation, send
 
 pytestmark = pytest.mark.usefixtures("database")
+COLOURED = ("tutor", "colour", "unknown field")
 SECRET = re.compile(r"bnk_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
 
 
@@ -59,6 +61,13 @@ def tiles(app: AppTest) -> dict[str, str]:
 def press(app: AppTest, label: str) -> AppTest:
     (button,) = [button for button in app.button if button.label == label]
     return button.click().run()
+
+
+def chosen(app: AppTest, key: str, value: object) -> AppTest:
+    """With that chosen in the box of that key."""
+    app.selectbox(key=key).set_value(value).run()
+    assert not app.exception
+    return app
 
 
 def labels(app: AppTest) -> set[str]:
@@ -130,7 +139,7 @@ def test_who_may_only_look_sees_no_keys_and_no_buttons(role: str, traffic: None,
 
 def test_an_operator_sends_records_again(traffic: None) -> None:
     run("update telemetry_rejected set raw = replace(raw, ', \"colour\": \"red\"', '') where raw not like '%c2%'")
-    app = press(opened("telemetry", session("operator")), "Send again")
+    app = press(chosen(opened("telemetry", session("operator")), "telemetry_group", COLOURED), "Send again")
     assert not app.exception
     assert "3 sent again, 2 accepted." in words(app)
     assert tiles(app)["Waiting"] == "2"
@@ -138,17 +147,30 @@ def test_an_operator_sends_records_again(traffic: None) -> None:
 
 
 def test_an_operator_discards_one_reason_or_everything(traffic: None) -> None:
-    app = press(opened("telemetry", session("operator")), "Discard them")
+    app = press(chosen(opened("telemetry", session("operator")), "telemetry_group", COLOURED), "Discard them")
     assert "3 discarded." in words(app)
     assert scalar("select field from telemetry_rejected") == "module"
-    assert next(button for button in app.button if button.label == "Send again").disabled
-    app.selectbox(key="telemetry_group").set_value(("", "", "")).run()
+    assert "Send again" not in labels(app)
+    (left,) = [group for group in app.selectbox(key="telemetry_group").options if "module" in group]
+    assert next(button for button in chosen(app, "telemetry_group", left).button if button.label == "Send again").disabled
+    app = chosen(app, "telemetry_group", ("", "", ""))
     assert "1 discarded." in words(press(app, "Discard them"))
     assert scalar("select count(*) from telemetry_rejected") == 0
 
 
-def test_it_words_a_failure_to_send_again(traffic: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_discarded_is_what_was_counted(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "MOST_GROUPS", 2)
+    send([operation("a", utc_now()) | {f"field {n}": 1} for n in range(5)], source="tutor")
     app = opened("telemetry", session("operator"))
+    app.selectbox(key="telemetry_group").set_value(("", "", "")).run()
+    assert "**5 records** are deleted for good" in words(app)
+    send([operation("late", utc_now(), colour="red")], source="tutor")
+    assert "5 discarded." in words(press(app, "Discard them"))
+    assert scalar("select field from telemetry_rejected") == "colour"
+
+
+def test_it_words_a_failure_to_send_again(traffic: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = chosen(opened("telemetry", session("operator")), "telemetry_group", COLOURED)
     run("insert into telemetry_inbox (noun, source, door, row_count, payload) values ('operations', 'a', 'b', 2000000, '')")
     app = press(app, "Send again")
     assert "wait for the workers already" in words(app)
@@ -156,7 +178,7 @@ def test_it_words_a_failure_to_send_again(traffic: None, monkeypatch: pytest.Mon
 
 
 def test_who_lost_the_role_meanwhile_starts_nothing(traffic: None) -> None:
-    app = opened("telemetry", session("operator"))
+    app = chosen(opened("telemetry", session("operator")), "telemetry_group", COLOURED)
     run("update accounts set role = 'viewer'")
     assert labels(press(app, "Discard them")) == set()
     assert scalar("select count(*) from telemetry_rejected") == 4
@@ -171,7 +193,9 @@ def test_an_operator_makes_a_key_and_sees_it_once() -> None:
         made = keys.verify(connection, shown, "telemetry")
     assert (made.name, made.scopes, made.source, made.environment, made.rate_per_minute) == ("my-app", ("telemetry",), "my-app", None, None)
     assert app.dataframe[-1].value["Name"].tolist() == ["my-app"]
-    assert secrets(app.run()) == []
+    assert secrets(app.run()) == [shown], "it stays until it is left"
+    app.switch_page("../pages/prices.py").run()
+    assert secrets(app.switch_page("../pages/telemetry.py").run()) == []
 
 
 def test_a_key_can_have_scopes_source_environment_and_a_limit() -> None:
@@ -206,7 +230,7 @@ def test_only_an_admin_makes_a_key_for_everything(role: str, made: int) -> None:
 
 
 def test_an_operator_rotates_a_key(key: str) -> None:
-    app = press(opened("telemetry", session("operator")), "Make a new secret")
+    app = press(chosen(opened("telemetry", session("operator")), "rotate_name", "tutor"), "Make a new secret")
     (shown,) = secrets(app)
     with transaction() as connection:
         assert keys.verify(connection, shown, "telemetry").name == keys.verify(connection, key, "telemetry").name
@@ -216,7 +240,7 @@ def test_an_operator_rotates_a_key(key: str) -> None:
 def test_an_operator_does_not_get_at_an_admins_key() -> None:
     with transaction() as connection:
         root = keys.create(connection, "root", ["admin"])
-    app = press(opened("telemetry", session("operator")), "Make a new secret")
+    app = press(chosen(opened("telemetry", session("operator")), "rotate_name", "root"), "Make a new secret")
     assert "This needs the role admin" in words(app)
     assert secrets(app) == []
     with transaction() as connection:
@@ -224,11 +248,11 @@ def test_an_operator_does_not_get_at_an_admins_key() -> None:
 
 
 def test_an_operator_revokes_a_key_once_sure(key: str) -> None:
-    app = press(opened("telemetry", session("operator")), "Revoke the key")
+    app = press(chosen(opened("telemetry", session("operator")), "revoke_name", "tutor"), "Revoke the key")
     assert "Tick the box first." in words(app)
     with transaction() as connection:
         assert keys.verify(connection, key, "telemetry")
-    app.checkbox(key="revoke_sure").check()
+    app.checkbox[0].check()
     app = press(app, "Revoke the key")
     assert "The key 'tutor' is revoked." in words(app)
     assert app.dataframe[-1].value["State"][0].startswith("▲ revoked")
@@ -262,6 +286,13 @@ def test_a_source_of_endless_names_is_called_out(database: None, monkeypatch: py
     arrive([operation(f"o{n}", utc_now(), model=f"m{n}") for n in range(7)], source="[x](javascript:1)*")
     arrive([operation("o", utc_now())], source="tame")
     (warning,) = opened("telemetry", session("viewer")).warning
-    assert "5 operations are counted under the name (other)" in warning.value
+    assert "5 operations of the last 7 days are counted under the name (other)" in warning.value
     assert r"\[x\](javascript\:1)\*" in warning.value, "the name is not markup"
+    run("update rollup_day set day = day - 6")
+    assert len(opened("telemetry", session("analyst")).warning) == 1
+    run("update rollup_day set day = day - 1")  # the sender was mended a week ago
+    app = opened("telemetry", session("operator"))
+    assert not app.exception
+    assert not app.warning
+    assert "than are kept apart" not in words(opened("home", session("admin")))
     settings.cache_clear()
