@@ -10,8 +10,10 @@ from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
+import httpx
 import pytest
 import redis
+from httpx._transports import default as httpx_transports
 from sqlalchemy import text
 from streamlit.components.v2 import manifest_scanner
 
@@ -56,6 +58,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 def components_once() -> Iterator[None]:
     """Streamlit's AppTest reads the metadata of every installed package at every run, which takes longer than most pages."""
     with patch.object(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests)):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def authorities_once() -> Iterator[None]:
+    """httpx reads the certificate authorities for every client, and these speak plain HTTP: a quarter of the time of some tests."""
+    with patch.object(httpx_transports, "create_ssl_context", cache(httpx.create_ssl_context)):
         yield
 
 

@@ -170,7 +170,7 @@ def _name(command: list[str]) -> str:
     """The program a command line belongs to; nothing for others."""
     words = " ".join(command)
     names = {
-        "supervisor.supervisord": "supervisord",
+        "deploy.supervisord": "supervisord",
         "console ui": "web",
         "console api": "telemetry",
         "workers dispatch": "dispatcher",

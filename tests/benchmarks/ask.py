@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from services.ask import chat, conversation, faq, sample, statistics, tables, templates, vocabulary
-from services.ask.chat import Asker
+from services.ask.asker import Asker
 from services.ask.compile import statement
 from services.ask.dates import Calendar
 from services.ask.lexicon import Lexicon

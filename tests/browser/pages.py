@@ -9,9 +9,9 @@ from tests.system import Console
 
 @dataclass(frozen=True)
 class Shown:
-    """`reads` is a table without which it cannot be drawn, None where it is drawn from memory; `trusts` says whether it has a trust
+    """`reads` is a table that every look asks, None where all is drawn from memory: numbers may be kept, what they are of is not.
 
-    line; hidden ones have no link on top.
+    `trusts` says whether it has a trust line; hidden ones have no link on top.
     """
 
     path: str
@@ -23,13 +23,13 @@ class Shown:
 
 
 PAGES = (
-    Shown("", "Home", "rollup_day", trusts=True),
-    Shown("health", "Health", "rollup_day", trusts=True),
-    Shown("cost", "Cost", "rollup_day", trusts=True),
-    Shown("performance", "Performance", "rollup_day", trusts=True),
-    Shown("sessions", "Sessions", "rollup_session_day", trusts=True),
+    Shown("", "Home", "rollup_state", trusts=True),
+    Shown("health", "Health", "rollup_state", trusts=True),
+    Shown("cost", "Cost", "rollup_state", trusts=True),
+    Shown("performance", "Performance", "rollup_state", trusts=True),
+    Shown("sessions", "Sessions", "rollup_state", trusts=True),
     Shown("session", "Session", "sessions", hidden=True),
-    Shown("explore", "Explore", "rollup_day", trusts=True),
+    Shown("explore", "Explore", "rollup_state", trusts=True),
     Shown("jobs", "Jobs", "jobs"),
     Shown("job", "Job", "jobs", hidden=True),
     Shown("records", "Records", "communities"),

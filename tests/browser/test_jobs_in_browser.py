@@ -12,6 +12,7 @@ from tests.system import Console
 
 # A queue that no worker of this console has: nothing moves but by hand.
 MAKE = """
+    update schedules set paused_at = now(), paused_by = 'tests';
     truncate jobs cascade;
     insert into jobs (kind, queue, args) select 'browser.waits', 'browser', jsonb_build_object('n', n) from generate_series(1, 30) n;
     insert into jobs (kind, queue, state, attempt, error_class, error, fingerprint, finished_at)
@@ -43,7 +44,7 @@ def tab(browser: Browser, console: Console) -> Iterator[Page]:
     page.goto(console.link())
     expect(page.get_by_role("heading", name="Home", exact=True)).to_be_visible(timeout=20_000)
     yield page
-    run(console, "truncate jobs cascade; truncate job_limits")
+    run(console, "update schedules set paused_at = null, paused_by = null; truncate jobs cascade; truncate job_limits")
     context.close()
 
 

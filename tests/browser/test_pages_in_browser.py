@@ -89,7 +89,7 @@ def test_it_shows_four_pages_without_a_complaint(signed_in: Page, console: Conso
     signed_in.on("pageerror", lambda error: wrong.append(str(error)))
     signed_in.on("response", lambda answer: wrong.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
     for name in PAGES:
-        signed_in.get_by_role("link", name=name, exact=True).click()
+        signed_in.get_by_test_id("stTopNavLinkContainer").get_by_role("link", name=name, exact=True).click()
         expect(signed_in.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=20_000)
         drawn(signed_in, 4)
         expect(signed_in.get_by_test_id("stMetric").first).to_be_visible()

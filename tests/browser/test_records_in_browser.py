@@ -43,7 +43,7 @@ def tab(browser: Browser, console: Console) -> Iterator[Page]:
 def test_it_brings_a_file_in_and_opens_a_record(tab: Page, console: Console) -> None:
     wrong: list[str] = []
     tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.get_by_role("link", name="Records", exact=True).click()
+    tab.get_by_test_id("stTopNavLinkContainer").get_by_role("link", name="Records", exact=True).click()
     tab.locator("input[type=file]").set_input_files({"name": "p.csv", "mimeType": "text/csv", "buffer": as_csv(HEADER, *PLACES, *MANY)})
     expect(tab.get_by_text("p.csv")).to_be_visible()
     tab.get_by_role("button", name="Import", exact=True).click()

@@ -125,6 +125,7 @@ def test_it_loses_and_doubles_nothing(victim: Console, tmp_path: Path) -> None:
         sender.stopping.set()
         sender.join()
     subprocess.run(command, cwd=ROOT, env=environment(victim), check=True, capture_output=True)
+    assert [process.name() for process in victim.left_over()].count("valkey-server") == 1, "a killed process manager left one behind"
     assert 0 in imports, "no import got through"
     assert sender.acknowledged > 0
     wait_for(lambda: totals(victim, key, "fault-import") == (ROWS, tokens), "the import, exact", 120)
