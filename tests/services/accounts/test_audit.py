@@ -53,7 +53,7 @@ def test_a_key_is_named_with_its_scopes_and_never_with_its_secret() -> None:
         secret = keys.create(connection, "shop", ["telemetry"], actor="ada")
         keys.revoke(connection, "shop", actor="ada")
     assert newest()[3:] == ({"scopes": ["telemetry"], "revoked": False}, {"scopes": ["telemetry"], "revoked": True})
-    assert secret.rpartition("_")[2] not in str(lines())
+    assert secret.split("_", 2)[2] not in str(lines())  # there may be "_" in the secret itself
 
 
 def test_budgets_and_models() -> None:
