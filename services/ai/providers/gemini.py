@@ -157,8 +157,11 @@ def _wait(error: Any) -> float | None:  # noqa: ANN401 - the library has no type
 
 
 def _unconnected(error: Exception) -> Failure:
-    """A connection that was made and then lost may have been billed; one that was never made was not."""
-    lost = any(word in str(error) for word in ("RemoteDisconnected", "Connection aborted", "Read timed out", "Connection broken"))
+    """A connection that was made and then lost may have been billed; one that was never made was not. Where an answer has begun, requests
+    calls its silence a lost connection, too."""
+    if "Read timed out" in str(error):
+        return Failure("timed_out", "Gemini fell silent in the middle of its answer.")
+    lost = any(word in str(error) for word in ("RemoteDisconnected", "Connection aborted", "Connection broken"))
     outcome: Outcome = "cut" if lost else "unreachable"
     return Failure(outcome, f"Gemini does not answer ({type(error).__name__}).")
 

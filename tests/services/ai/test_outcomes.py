@@ -12,6 +12,8 @@ from services.ai import budgets, hop, ledger, lost, models
 from services.ai.gateway import generate
 from services.ai.models import Limit
 from services.ai.outcomes import OUTCOMES, Outcome, Refused, Unanswered
+from services.ai.providers import gemini as gemini_provider
+from services.ai.providers.spoken import Failure, Prompt, Turn
 from services.db import transaction
 from services.errors import Conflict, NotFound, Unavailable
 from services.health import attention
@@ -109,6 +111,15 @@ def test_each_fault_of_gemini_has_its_name(gemini: ModelServer, rules: Rules, ca
     assert [found["error_type"] for found in told_operations] == [None if good else case.outcome] * len(made)
     for found in told_operations:
         assert (found["cost_nano"] is None) == (case.state == "unknown")
+
+
+@pytest.mark.parametrize("act", [Act(gap_s=2), Act(drip_s=2)], ids=["streamed", "whole"])
+def test_gemini_that_falls_silent_in_its_answer_did_not_answer_in_time(gemini: ModelServer, act: Act) -> None:
+    gemini.always = act
+    prompt = Prompt("", (Turn("user", "Word this."),), None, 0.0, 64)
+    with pytest.raises(Failure) as raised:
+        list(gemini_provider.ask("gemini-3.5-flash-lite", prompt, stream=act.gap_s > 0, timeout_s=0.3))
+    assert raised.value.outcome == "timed_out"
 
 
 def test_a_provider_that_is_not_there_was_not_paid(gemini: ModelServer, rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
