@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import plotly.io
@@ -64,6 +66,7 @@ def drawn(figure: go.Figure, *, clickable: bool) -> Drawn:
     told = {"hovermode": "closest", "clickmode": "event+select", "dragmode": False} if clickable else {}
     shown = Drawn(figure)
     shown.update_layout(told)
+    shown.update_xaxes(_only_tick(shown))
     return shown
 
 
@@ -97,6 +100,17 @@ def ranked(frame: pd.DataFrame, measure: str, by: str, most: int = 10) -> go.Fig
     )
     figure.update_layout(hovermode="closest", height=max(HEIGHT, 70 + 26 * len(known)))
     return figure
+
+
+def _only_tick(figure: go.Figure) -> dict[str, list[object]]:
+    """Around a bucket that is the only one, Plotly marks thousandths of a second; one mark says when it is."""
+    at = {moment for trace in figure.data for moment in (trace["x"] if "x" in trace and trace["x"] is not None else ())}
+    only = at.pop() if len(at) == 1 else None
+    if not isinstance(only, datetime | np.datetime64):
+        return {}
+    told = pd.Timestamp(only)
+    form = "%b %-d<br>%Y" if told == told.normalize() else "%H:%M<br>%b %-d, %Y"
+    return {"tickvals": [only], "ticktext": [told.strftime(form)]}
 
 
 def _most(frame: pd.DataFrame, measure: str, by: str) -> pd.DataFrame:

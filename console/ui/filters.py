@@ -13,6 +13,7 @@ from services.settings import settings
 
 DIMENSIONS = ("environment", "source", "module", "operation", "provider", "model")
 DEFAULT = "90d"
+HOURLY_DAYS = 2  # so few days that are over are shown hour by hour, where hours are still known
 AGAINST = PERIOD_BEFORE, WEEK_BEFORE, NOTHING = "the period before", "a week before", "nothing"
 
 
@@ -141,8 +142,14 @@ def between(chosen: str, where: dict[str, list[str]], against: str = PERIOD_BEFO
         now = clock.minute_after(clock.utc_now())
         return _compared(Selection(now - timedelta(hours=24), now, "hour", "24 h before", where), against)
     start, end = days_of(today) if days_of else _custom(today)
-    interval = "day" if (end - start).days <= 200 else "week" if (end - start).days <= 1_400 else "month"
-    return _compared(Selection(start, end, interval, f"{(end - start).days} d before", where), against)
+    return _compared(Selection(start, end, _interval(start, end, today), f"{(end - start).days} d before", where), against)
+
+
+def _interval(start: date, end: date, today: date) -> str:
+    days = (end - start).days
+    if days <= HOURLY_DAYS and end <= today and clock.day_start(start, settings().zone) >= clock.utc_now() - clock.FINE_REACH:
+        return "hour"
+    return "day" if days <= 200 else "week" if days <= 1_400 else "month"
 
 
 def _compared(selected: Selection, against: str) -> Selection:

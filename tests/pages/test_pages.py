@@ -15,7 +15,7 @@ from services.accounts import accounts, sign_ins
 from services.clock import utc_now
 from services.db import forget, transaction
 from services.settings import ROOT, settings
-from tests.pages.shown import wrong
+from tests.pages.shown import figures, wrong
 from tests.traffic import arrive, many, operation, send
 
 PAGES = ("health", "cost", "performance", "sessions")
@@ -166,6 +166,21 @@ def test_it_says_that_the_sample_is_still_arriving(viewer: str, traffic: int) ->
     with transaction() as connection:
         connection.exec_driver_sql("""insert into console_state values ('sample', '{"state": "arriving"}')""")
     assert "Sample traffic is still arriving" in words(opened("cost", viewer))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "by_hours"),
+    [(2, 2, True), (2, 1, True), (3, 1, False), (1, 0, False), (60, 60, False)],
+    ids=["a day", "two days", "three days", "not over", "long ago"],
+)
+def test_a_day_or_two_that_are_over_are_shown_hour_by_hour(viewer: str, traffic: int, first: int, last: int, by_hours: bool) -> None:
+    now = utc_now()
+    arrive([operation("old", now - timedelta(days=60))])
+    days = {"from": str((now - timedelta(days=first)).date()), "to": str((now - timedelta(days=last)).date())}
+    app = opened("performance", viewer, range="custom", **days)
+    starts = figures(app)["Throughput"].traces["Throughput"]
+    assert len(starts) == (first - last + 1) * (24 if by_hours else 1)
+    assert "answered in whole days" not in words(app)
 
 
 def test_it_says_that_days_are_being_cut_anew(viewer: str, traffic: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,12 @@
 import signal
 import time
 from datetime import datetime
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection, text
 
+import services.sample
 from services.db import transaction
 from services.errors import BadInput, Unavailable
 from services.jobs import Job, claim, enqueue, get, standing
@@ -140,6 +142,19 @@ def test_it_stops_making_a_sample_when_told_to() -> None:
 
     sample.generate(job)
     assert job.told_to_stop
+    assert kinds_queued() == []
+
+
+def test_what_there_is_to_find_in_the_sample_is_looked_for_as_soon_as_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.sample.generate", partial(services.sample.generate, operations=200, days=2))
+    for _ in range(2):
+        sample.generate(running("sample.generate"))
+    assert kinds_queued() == ["costs.find", "incidents.find", "rollups.verify", "sessions.statistics"]
+
+
+def kinds_queued() -> list[str]:
+    with transaction() as connection:
+        return list(connection.execute(text("select kind from jobs where state = 'queued' order by kind")).scalars())
 
 
 def test_its_progress_holds_nothing_that_postgres_cannot() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import plotly.io
+import pytest
 
 from console.ui import charts
 
@@ -33,6 +34,18 @@ def test_what_is_shown_is_written_like_the_figure_and_made_once() -> None:
     marks = charts.drawn(figure, clickable=True)
     assert marks.to_dict()["layout"]["clickmode"] == "event+select"
     assert figure.layout.clickmode is None
+
+
+@pytest.mark.parametrize(
+    ("at", "words"), [("2026-11-01", "Nov 1<br>2026"), ("2026-11-01 15:00", "15:00<br>Nov 1, 2026")], ids=["day", "hour"]
+)
+def test_a_bucket_that_is_the_only_one_has_one_mark_which_says_when(at: str, words: str) -> None:
+    frame = by_model(1).head(1).assign(bucket=pd.Timestamp(at, tz="Asia/Manila"))
+    for figure in (charts.stacked(frame, "cost", "model"), charts.bars(frame, "cost"), charts.lines(frame, ["cost"])):
+        axis = charts.drawn(figure, clickable=False).to_dict()["layout"]["xaxis"]
+        assert axis["ticktext"] == [words]
+        assert [pd.Timestamp(moment).tz_localize(None) for moment in axis["tickvals"]] == [pd.Timestamp(at)]
+    assert "tickvals" not in charts.drawn(charts.bars(by_model(1), "cost"), clickable=False).to_dict()["layout"].get("xaxis", {})
 
 
 def test_it_puts_the_smallest_together_and_loses_nothing() -> None:
