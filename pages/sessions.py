@@ -14,7 +14,7 @@ selected = filters.selection(("environment", "source", "module"))
 chosen = selected.by_days
 total = metrics.query([*TILES, *usage.ODD, *QUALITY], compare=chosen.compare, **chosen.asked)
 trend = metrics.query([*TILES, *QUALITY], interval=chosen.interval, **chosen.asked)
-if chosen != selected:
+if chosen.asked != selected.asked:
     st.caption(":material/info: Sessions are counted by whole days: these are yesterday and today.")
 cards.trust(chosen.days, total, trend)
 

@@ -65,8 +65,7 @@ def drawn(figure: go.Figure, *, clickable: bool) -> Drawn:
     """The same figure to be shown, where asked for with marks that can be clicked one by one."""
     told = {"hovermode": "closest", "clickmode": "event+select", "dragmode": False} if clickable else {}
     shown = Drawn(figure)
-    shown.update_layout(told)
-    shown.update_xaxes(_only_tick(shown))
+    shown.update_layout(told | _alone(shown))
     return shown
 
 
@@ -102,15 +101,15 @@ def ranked(frame: pd.DataFrame, measure: str, by: str, most: int = 10) -> go.Fig
     return figure
 
 
-def _only_tick(figure: go.Figure) -> dict[str, list[object]]:
-    """Around a bucket that is the only one, Plotly marks thousandths of a second; one mark says when it is."""
+def _alone(figure: go.Figure) -> dict[str, Any]:
+    """The layout for a bucket that is the only one: around it Plotly marks thousandths of a second, and its bar fills the chart."""
     at = {moment for trace in figure.data for moment in (trace["x"] if "x" in trace and trace["x"] is not None else ())}
     only = at.pop() if len(at) == 1 else None
     if not isinstance(only, datetime | np.datetime64):
         return {}
     told = pd.Timestamp(only)
     form = "%b %-d<br>%Y" if told == told.normalize() else "%H:%M<br>%b %-d, %Y"
-    return {"tickvals": [only], "ticktext": [told.strftime(form)]}
+    return {"xaxis": {"tickvals": [only], "ticktext": [told.strftime(form)]}, "bargap": 0.8}
 
 
 def _most(frame: pd.DataFrame, measure: str, by: str) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """What would save money, with its evidence; and who spends most."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,7 @@ from console.ui import formats
 from services.costs import findings
 from services.costs.suggestion import DAYS, KINDS, Suggestion
 
-MOST = 8
+IN_FULL = 4
 RANGES = {1: "24 hours", 7: "7 days", 30: "30 days"}
 
 
@@ -21,11 +22,12 @@ def suggestions() -> None:
         return
     if not found.suggestions:
         st.success(f"Nothing that would save a cent a month was found in the last {DAYS} days.", icon=":material/check_circle:")
-    for one in found.suggestions[:MOST]:
+    for one in found.suggestions[:IN_FULL]:
         with st.container(border=True):
             _row(one)
-    if len(found.suggestions) > MOST:
-        st.caption(f"{len(found.suggestions) - MOST} smaller ones are left out.")
+    if smaller := found.suggestions[IN_FULL:]:
+        with st.expander(f"{len(smaller)} smaller ones"):
+            _table(smaller)
     st.caption(f"Looked at {found.at:%Y-%m-%d %H:%M} UTC at the last {DAYS} days. Two suggestions about the same calls do not add up.")
 
 
@@ -51,10 +53,22 @@ def _row(one: Suggestion) -> None:
     money, words = st.columns([1, 4], vertical_alignment="center")
     money.metric("Saves a month", formats.money(one.saves), label_visibility="collapsed")
     money.caption("a month")
-    place = ", ".join(formats.plain(name) for name in (one.module, one.operation, one.model) if name)
-    words.markdown(f"**{kind.label}** · {place}")
+    words.markdown(f"**{kind.label}** · {formats.plain(_place(one))}")
     words.markdown(formats.plain(kind.words(one.evidence)))
     words.caption(f":material/lightbulb: {kind.advice}")
+
+
+def _table(smaller: Sequence[Suggestion]) -> None:
+    rows = [(float(one.saves), KINDS[one.kind].label, _place(one), KINDS[one.kind].words(one.evidence)) for one in smaller]
+    saves = st.column_config.NumberColumn(format="$%.2f", width="small")
+    st.dataframe(
+        pd.DataFrame(rows, columns=["Saves a month", "What", "Where", "Evidence"]), hide_index=True, alt="Smaller suggestions",
+        column_config={"Saves a month": saves, "Evidence": st.column_config.TextColumn(width="large")},
+    )  # fmt: skip
+
+
+def _place(one: Suggestion) -> str:
+    return ", ".join(name for name in (one.module, one.operation, one.model) if name)
 
 
 def _shown(found: pd.DataFrame, kind: str) -> pd.DataFrame:

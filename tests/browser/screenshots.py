@@ -66,7 +66,7 @@ def _take(browser: Browser, console: Console, folder: Path, suffix: str, width: 
 def _tour(browser: Browser, console: Console, folder: Path) -> None:
     """The walk of docs/tour.md; it fails where the console does not answer as the walk says."""
     tuesday = next(day for age in range(1, 8) if (day := utc_now().date() - timedelta(days=age)).weekday() == 1)
-    tab = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    tab = browser.new_context(viewport={"width": 1280, "height": 1_980}).new_page()  # down to who made it
     tab.goto(console.link())
     tab.goto(f"{console.url}/cost?range=custom&from={tuesday}&to={tuesday}&versus=a+week+before")
     expect(tab.get_by_role("heading", name="Cost", exact=True, level=1)).to_be_visible()
@@ -75,11 +75,12 @@ def _tour(browser: Browser, console: Console, folder: Path) -> None:
     assert float(delta.strip("+%").replace(",", "").split("%")[0]) >= 100, f"the cost did not double: {delta}"
     tab.wait_for_timeout(2_000)
     tab.screenshot(path=folder / "tour-tuesday.png")
-    tab.goto(f"{console.url}/cost?range=custom&from={tuesday}&to={tuesday}&versus=a+week+before&module=project_central")
+    tab.set_viewport_size({"width": 1280, "height": 1_240})
+    tab.goto(f"{console.url}/cost?range=custom&from={tuesday}&to={tuesday}&versus=a+week+before&module=project_central&split=model")
     expect(tab.get_by_text("Only module project")).to_be_visible()
     settled(tab)
     tab.wait_for_timeout(2_000)
-    tab.screenshot(path=folder / "tour-module.png", full_page=True)
+    tab.screenshot(path=folder / "tour-module.png")
     tab.context.close()
 
 

@@ -158,6 +158,23 @@ def test_it_shows_what_would_save_money_and_who_spends_most(traffic: int) -> Non
     assert ["ann", "bob"] in [frame["key"].tolist() for frame in frames if "key" in frame]
 
 
+def test_the_largest_suggestions_are_told_in_full_and_no_other_is_left_out(traffic: int) -> None:
+    now = utc_now()
+    for n in range(6):
+        told = {"module": f"m{n}", "user_id": f"user {n}", "input_tokens": 50_000 * (n + 1)}
+        again = [operation(f"t{n}-{k}", now - timedelta(hours=k + 1), error_type="timeout", **told) for k in range(12)]
+        arrive(again + [operation(f"r{n}-{k}", now - timedelta(hours=k + 1) + timedelta(seconds=40), **told) for k in range(12)])
+    findings.find()
+    app = page()
+    full = [element.value for element in app.markdown if "Retries billed twice" in element.value]
+    (smaller,) = [frame.value for frame in app.dataframe if "Saves a month" in frame.value]
+    assert [place.rsplit("· ")[1].split(",")[0] for place in full] == ["m5", "m4", "m3", "m2"]
+    assert [place.split(",")[0] for place in smaller["Where"]] == ["m1", "m0"]
+    assert smaller["Saves a month"].tolist() == pytest.approx([0.3024, 0.1524])
+    assert smaller["Evidence"].str.startswith("12 failed calls were billed").all()
+    assert "2 smaller ones" in [one.label for one in app.expander]
+
+
 def test_nothing_to_save_is_said(traffic: int) -> None:
     findings.find()
     assert "Nothing that would save a cent a month" in words(page())

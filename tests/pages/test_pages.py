@@ -128,6 +128,8 @@ def test_a_day_is_two_days_where_sessions_are_counted(viewer: str) -> None:
     assert "these are yesterday and today" in words(app)
     assert {tile.proto.delta_description for tile in app.metric if tile.delta} == {"2 d before"}
     assert "yesterday and today" not in words(opened("sessions", viewer, range="7d"))
+    over = str((utc_now() - timedelta(days=3)).date())
+    assert "yesterday and today" not in words(opened("sessions", viewer, **{"range": "custom", "from": over, "to": over}))
 
 
 @pytest.mark.parametrize("page", ["cost", "performance", "sessions"])
