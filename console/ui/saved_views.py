@@ -17,7 +17,7 @@ def manage(address: str) -> None:
     who = identity.current()
     with transaction() as connection:
         found = views.listing(connection, who)
-    with st.expander(f"Saved views ({len(found)})", icon=":material/bookmark:"):
+    with st.expander("Saved views", icon=":material/bookmark:"):
         if found:
             _table(found)
         else:

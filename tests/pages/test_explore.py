@@ -265,10 +265,12 @@ def test_it_names_what_no_file_can_be_made_of(api: TestClient, query: str, says:
 
 def test_it_saves_renames_shares_and_deletes_a_view(analyst: str) -> None:
     app = opened("explore", analyst, measure="Errors", by="Model")
+    folded = [box.label for box in app.expander]
     app.text_input[-1].set_value("Errors by model")
     next(button for button in app.button if button.label == "Save").click()
     app.run()
     assert "The view 'Errors by model' is saved." in words(app) + "".join(box.value for box in app.success)
+    assert [box.label for box in app.expander] == folded, "a browser folds up again what changes its name"
     views = app.dataframe[-1].value
     assert list(views["View"]) == ["Errors by model"]
     assert parse_qs(urlparse(views["Open"][0]).query)["measure"] == ["Errors"]
